@@ -1,0 +1,53 @@
+"""The Rackwatt integration."""
+
+from typing import Any
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.typing import ConfigType
+
+from .blip_meter.coordinator import BlipMeterCoordinator
+from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .coordinator import RackwattConfigEntry, RackwattCoordinator
+from .services import async_setup_services
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
+    BLIP_METER: BlipMeterCoordinator,
+}
+PLATFORMS: dict[str, list[Platform]] = {
+    BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
+}
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Set up what does not belong to an entry."""
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: RackwattConfigEntry) -> bool:
+    """Set up Rackwatt from a config entry."""
+    kind = entry.data[CONF_KIND]
+    coordinator = COORDINATORS[kind](hass, entry)
+    # before anything is opened: this also runs after a set-up that failed
+    entry.async_on_unload(coordinator.async_close)
+    await coordinator.async_config_entry_first_refresh()
+    entry.runtime_data = coordinator
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS[kind])
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: RackwattConfigEntry) -> bool:
+    """Unload a config entry."""
+    return await hass.config_entries.async_unload_platforms(
+        entry, PLATFORMS[entry.data[CONF_KIND]]
+    )
+
+
+async def _async_reload(hass: HomeAssistant, entry: RackwattConfigEntry) -> None:
+    """Load an entry anew whose settings or parts have changed."""
+    await hass.config_entries.async_reload(entry.entry_id)

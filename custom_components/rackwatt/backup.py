@@ -1,0 +1,17 @@
+"""Keep the history file still while Home Assistant copies it into a backup."""
+
+from homeassistant.core import HomeAssistant
+
+from .history.store import async_loaded_store
+
+
+async def async_pre_backup(hass: HomeAssistant) -> None:
+    """Bring the file into a state that can be copied."""
+    if (store := async_loaded_store(hass)) is not None:
+        await store.async_freeze()
+
+
+async def async_post_backup(hass: HomeAssistant) -> None:
+    """Go on as before."""
+    if (store := async_loaded_store(hass)) is not None:
+        await store.async_thaw()

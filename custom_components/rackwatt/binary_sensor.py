@@ -1,0 +1,22 @@
+"""Binary sensors of Rackwatt: hand over to the source of the entry."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .blip_meter.binary_sensor import async_setup_entry as setup_blip_meter
+from .const import BLIP_METER, CONF_KIND
+from .coordinator import RackwattConfigEntry
+
+# Values come from the coordinators; entities never ask a device
+PARALLEL_UPDATES = 0
+
+SETUP = {BLIP_METER: setup_blip_meter}
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: RackwattConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Set up the binary sensors of the source."""
+    await SETUP[entry.data[CONF_KIND]](hass, entry, async_add_entities)

@@ -1,0 +1,1 @@
+"""Impulses of energy meters, read from an Arduino on a serial line."""

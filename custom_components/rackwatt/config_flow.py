@@ -1,0 +1,87 @@
+"""Config flow for Rackwatt."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, override
+
+from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
+    ConfigEntry,
+    ConfigFlowResult,
+    ConfigSubentryData,
+    ConfigSubentryFlow,
+)
+from homeassistant.core import callback
+
+from .blip_meter.const import SUBENTRY_METER
+from .blip_meter.flow import BlipMeterFlow, MeterFlow
+from .const import BLIP_METER, CONF_KIND, DOMAIN
+
+# What the menu offers: the sources that work
+SOURCES = (BLIP_METER,)
+
+SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
+    BLIP_METER: {SUBENTRY_METER: MeterFlow},
+}
+
+
+class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
+    """Pick a source, then follow its own steps."""
+
+    VERSION = 1
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: ConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        """Return the parts that a user can add to a source."""
+        return SUBENTRY_FLOWS.get(config_entry.data[CONF_KIND], {})
+
+    @override
+    async def async_step_user(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Pick a source."""
+        return self.async_show_menu(step_id="user", menu_options=list(SOURCES))
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> ConfigFlowResult:
+        """Follow the steps of the source of this entry."""
+        steps = {BLIP_METER: self.async_step_blip_meter}
+        return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
+
+    @override
+    async def async_identify(
+        self, unique_id: str, updates: Mapping[str, Any] | None = None
+    ) -> None:
+        """Abort where the device is set up already; update its address."""
+        await self.async_set_unique_id(unique_id)
+        if self.source == SOURCE_RECONFIGURE:
+            self._abort_if_unique_id_mismatch()
+        else:
+            # a loaded entry listens for its changes and reloads itself
+            self._abort_if_unique_id_configured(
+                updates=dict(updates or {}), reload_on_update=False
+            )
+
+    @override
+    async def async_finish(
+        self,
+        kind: str,
+        title: str,
+        data: Mapping[str, Any],
+        *,
+        options: Mapping[str, Any] | None = None,
+        subentries: Sequence[ConfigSubentryData] = (),
+    ) -> ConfigFlowResult:
+        """Create the entry of a source, or update the one that is reconfigured."""
+        if (entry := self.reconfigured_entry) is not None:
+            return self.async_update(entry, data)
+        return self.async_create_entry(
+            title=title,
+            data={CONF_KIND: kind, **data},
+            options=options,
+            subentries=list(subentries),
+        )

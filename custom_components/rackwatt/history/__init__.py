@@ -1,0 +1,1 @@
+"""What Rackwatt keeps for ever: each blip, and the counters."""

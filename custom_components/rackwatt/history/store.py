@@ -1,0 +1,231 @@
+"""The history file in Home Assistant: one thread, at most a second behind."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+import sqlite3
+
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError
+from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.util.hass_dict import HassKey
+
+from ..const import DOMAIN, LOGGER
+from ..counter import CounterState
+from .database import (
+    Blip,
+    Database,
+    HistoryForeignError,
+    HistoryTooNewError,
+    StoredMeter,
+)
+
+FILE_NAME = "rackwatt.db"
+
+# A killed Home Assistant loses at most what is younger than this, in seconds …
+COMMIT_DELAY = 0.5
+# … and a power cut at most what is younger than this.
+SYNC_INTERVAL = timedelta(seconds=30)
+# How long to wait before the next try when the disk takes nothing, in seconds
+RETRY_DELAY = 5.0
+# What is kept in memory for a disk that takes nothing: a busy meter's week
+MAX_PENDING_BLIPS = 500_000
+
+ISSUE_CANNOT_WRITE = "history_cannot_write"
+
+_STORE: HassKey[HistoryStore] = HassKey(f"{DOMAIN}_history")
+_OPENING: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_history_opening")
+
+
+class HistoryStore:
+    """Blips and counters on their way to the file and back."""
+
+    def __init__(self, hass: HomeAssistant, path: Path) -> None:
+        """Initialize the store; async_open() opens the file."""
+        self.path = path
+        self._hass = hass
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rackwatt-history")
+        self._database: Database | None = None
+        self._blips: list[Blip] = []
+        self._counters: dict[str, CounterState] = {}
+        self._pending = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._writer: asyncio.Task[None] | None = None
+        self._stop_syncing: Callable[[], None] | None = None
+
+    async def async_open(self) -> None:
+        """Open the file and start to write."""
+        self._database = await self._run(Database, self.path)
+        self._writer = self._hass.async_create_background_task(
+            self._write_for_ever(), "rackwatt history"
+        )
+        self._stop_syncing = async_track_time_interval(
+            self._hass, self._async_sync, SYNC_INTERVAL, name="rackwatt history"
+        )
+
+    async def async_close(self) -> None:
+        """Write what is left and close the file."""
+        if self._stop_syncing is not None:
+            self._stop_syncing()
+        if self._writer is not None:
+            self._writer.cancel()
+        try:
+            await self.async_flush()
+        except (sqlite3.Error, OSError) as err:
+            LOGGER.error("The last readings could not be stored: %s", err)
+        if self._database is not None:
+            database, self._database = self._database, None
+            try:
+                await self._run(database.close)
+            except (sqlite3.Error, OSError) as err:
+                LOGGER.error("The history could not be closed: %s", err)
+        self._thread.shutdown(wait=False)
+
+    async def async_load_meter(self, key: str) -> StoredMeter:
+        """Return what is stored of a meter."""
+        await self.async_flush()
+        return await self._run(self._opened.load_meter, key)
+
+    async def async_load_counter(self, key: str) -> CounterState | None:
+        """Return the stored state of a counter."""
+        await self.async_flush()
+        return await self._run(self._opened.load_counter, key)
+
+    @callback
+    def add_blip(self, blip: Blip, key: str, counter: CounterState) -> None:
+        """Take a blip and the counter that has counted it."""
+        self._blips.append(blip)
+        self.save_counter(key, counter)
+
+    @callback
+    def save_counter(self, key: str, state: CounterState) -> None:
+        """Take the new state of a counter."""
+        self._counters[key] = state
+        self._pending.set()
+
+    async def async_flush(self) -> None:
+        """Write what is waiting; it goes on waiting where that fails.
+
+        Raises:
+            sqlite3.Error, OSError: the disk is full, read-only or gone.
+        """
+        async with self._writing:
+            if not self._counters:
+                return
+            blips, self._blips = self._blips, []
+            counters, self._counters = self._counters, {}
+            self._pending.clear()
+            try:
+                await self._run(self._opened.write, blips, counters)
+            except BaseException:
+                self._blips = (blips + self._blips)[-MAX_PENDING_BLIPS:]
+                self._counters = counters | self._counters
+                self._pending.set()
+                raise
+
+    async def async_freeze(self) -> None:
+        """Leave the main file as it is, so that a backup can copy it."""
+        await self.async_flush()
+        await self._run(self._opened.freeze)
+
+    async def async_thaw(self) -> None:
+        """Go on as before the backup."""
+        await self._run(self._opened.thaw)
+
+    @property
+    def _opened(self) -> Database:
+        """Return the open file."""
+        assert self._database is not None
+        return self._database
+
+    async def _run[*_Ts, _T](self, job: Callable[[*_Ts], _T], *args: *_Ts) -> _T:
+        """Run a job in the thread that owns the file."""
+        return await self._hass.loop.run_in_executor(self._thread, job, *args)
+
+    async def _write_for_ever(self) -> None:
+        """Write what comes in, several at a time."""
+        delay = COMMIT_DELAY
+        while True:
+            await self._pending.wait()
+            await asyncio.sleep(delay)
+            try:
+                await self.async_flush()
+            except (sqlite3.Error, OSError) as err:
+                self._report_failure(err, first=delay == COMMIT_DELAY)
+                delay = RETRY_DELAY
+                continue
+            if delay != COMMIT_DELAY:
+                LOGGER.info("The history is written again")
+                ir.async_delete_issue(self._hass, DOMAIN, ISSUE_CANNOT_WRITE)
+                delay = COMMIT_DELAY
+
+    def _report_failure(self, err: Exception, first: bool) -> None:
+        """Tell the user that readings wait in memory."""
+        if not first:
+            return
+        LOGGER.error("The history in %s cannot be written: %s", self.path, err)
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            ISSUE_CANNOT_WRITE,
+            is_fixable=False,
+            severity=ir.IssueSeverity.ERROR,
+            translation_key=ISSUE_CANNOT_WRITE,
+            translation_placeholders={"path": str(self.path), "error": str(err)},
+        )
+
+    async def _async_sync(self, now: datetime) -> None:
+        """Make what was written survive a power cut."""
+        try:
+            await self._run(self._opened.sync)
+        except (sqlite3.Error, OSError) as err:
+            LOGGER.debug("The history was not synced: %s", err)
+
+
+async def async_get_store(hass: HomeAssistant) -> HistoryStore:
+    """Return the open store.
+
+    Raises:
+        ConfigEntryError: the file cannot be used, and why.
+    """
+    async with hass.data.setdefault(_OPENING, asyncio.Lock()):
+        if (store := hass.data.get(_STORE)) is not None:
+            return store
+        store = HistoryStore(hass, Path(hass.config.path(FILE_NAME)))
+        try:
+            await store.async_open()
+        except (HistoryTooNewError, HistoryForeignError, sqlite3.Error, OSError) as err:
+            await store.async_close()
+            raise ConfigEntryError(
+                translation_domain=DOMAIN,
+                translation_key=_reason(err),
+                translation_placeholders={"path": str(store.path), "error": str(err)},
+            ) from err
+        hass.data[_STORE] = store
+
+    async def close(_: Event) -> None:
+        """Close the file as the last thing that happens."""
+        hass.data.pop(_STORE, None)
+        await store.async_close()
+
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
+    return store
+
+
+@callback
+def async_loaded_store(hass: HomeAssistant) -> HistoryStore | None:
+    """Return the store where one is open."""
+    return hass.data.get(_STORE)
+
+
+def _reason(err: Exception) -> str:
+    """Return the sentence for a file that cannot be used."""
+    if isinstance(err, HistoryTooNewError):
+        return "history_too_new"
+    if isinstance(err, HistoryForeignError):
+        return "history_foreign"
+    return "history_cannot_open"

@@ -1,0 +1,17 @@
+"""Repairs of Rackwatt: hand over to the source that raised the issue."""
+
+from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow
+from homeassistant.core import HomeAssistant
+
+from .blip_meter.repairs import NewMeterRepairFlow
+
+
+async def async_create_fix_flow(
+    hass: HomeAssistant,
+    issue_id: str,
+    data: dict[str, str | int | float | None] | None,
+) -> RepairsFlow:
+    """Return the steps that mend what an issue tells of."""
+    if issue_id.startswith("new_meter_") and data is not None:
+        return NewMeterRepairFlow(str(data["entry_id"]), int(data["meter_id"] or 0))
+    return ConfirmRepairFlow()
