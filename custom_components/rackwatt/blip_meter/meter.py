@@ -13,9 +13,10 @@ WRAP_MS = 65536
 # the line, of a busy host, and a resonator that is 0.5 % off over a minute or two.
 WRAP_TOLERANCE_MS = 2000
 
-# A new power is shown when it differs by this share, at most once a second …
+# A new power is shown when it differs by this share, at most once a second (a little
+# less, for a timer that ticks each second does not do so to the microsecond) …
 PUBLISH_CHANGE = 0.05
-PUBLISH_SOONEST = 1.0
+PUBLISH_SOONEST = 0.9
 # … and in any case after this time, in s: less would only fill the recorder.
 PUBLISH_LATEST = 5.0
 

@@ -212,13 +212,19 @@ def _refuse_unsuitable(path: Path) -> None:
     """Look at an existing file without changing it."""
     if not path.exists() or path.stat().st_size == 0:
         return
+    # A file without a log is whole in itself; only with one does reading it need
+    # the shared-memory file that SQLite would leave behind.
+    has_log = path.with_name(path.name + "-wal").exists()
+    how = "mode=ro" if has_log else "immutable=1"
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)
         try:
             (application,) = db.execute("PRAGMA application_id").fetchone()
             (version,) = db.execute("PRAGMA user_version").fetchone()
         finally:
             db.close()
+    except sqlite3.OperationalError:
+        raise
     except sqlite3.DatabaseError as err:
         raise HistoryForeignError(str(err)) from err
     if application != APPLICATION_ID:

@@ -148,25 +148,24 @@ class HistoryStore:
 
     async def _write_for_ever(self) -> None:
         """Write what comes in, several at a time."""
-        delay = COMMIT_DELAY
+        failing = False
         while True:
             await self._pending.wait()
-            await asyncio.sleep(delay)
+            await asyncio.sleep(RETRY_DELAY if failing else COMMIT_DELAY)
             try:
                 await self.async_flush()
             except (sqlite3.Error, OSError) as err:
-                self._report_failure(err, first=delay == COMMIT_DELAY)
-                delay = RETRY_DELAY
+                if not failing:
+                    self._report_failure(err)
+                failing = True
                 continue
-            if delay != COMMIT_DELAY:
+            if failing:
                 LOGGER.info("The history is written again")
                 ir.async_delete_issue(self._hass, DOMAIN, ISSUE_CANNOT_WRITE)
-                delay = COMMIT_DELAY
+            failing = False
 
-    def _report_failure(self, err: Exception, first: bool) -> None:
+    def _report_failure(self, err: Exception) -> None:
         """Tell the user that readings wait in memory."""
-        if not first:
-            return
         LOGGER.error("The history in %s cannot be written: %s", self.path, err)
         ir.async_create_issue(
             self._hass,
