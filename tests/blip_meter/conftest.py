@@ -73,3 +73,10 @@ async def until(hass: HomeAssistant, condition: Any, timeout: float = 5) -> None
         while not condition():
             await asyncio.sleep(0.005)
             await hass.async_block_till_done()
+
+
+def state(hass: HomeAssistant, entity_id: str) -> str:
+    """Return the state of an entity."""
+    found = hass.states.get(entity_id)
+    assert found is not None, hass.states.async_entity_ids()
+    return found.state

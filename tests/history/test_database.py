@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+import multiprocessing
+import os
 from pathlib import Path
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
-import textwrap
 
 import pytest
 
@@ -148,9 +147,10 @@ def test_a_copy_of_the_frozen_file_is_sound(opened: Database, path: Path) -> Non
     opened.write([Blip(meter, 1000, 1)], {"a": STATE})
     opened.freeze()
     frozen = path.read_bytes()
-    for stamp in range(2000, 3000):
+    for stamp in range(2000, 2300):
         opened.write([Blip(meter, stamp, 1)], {"a": STATE})
-        opened.sync()
+        if stamp % 50 == 0:
+            opened.sync()
     assert path.read_bytes() == frozen
     copy = path.with_name("copy.db")
     shutil.copy(path, copy)
@@ -159,45 +159,44 @@ def test_a_copy_of_the_frozen_file_is_sound(opened: Database, path: Path) -> Non
     copy.with_name("copy.db-wal").write_bytes(wal[: len(wal) * 2 // 3 + 1])
     db = sqlite3.connect(copy)
     assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert 500 < db.execute("SELECT count(*) FROM blip").fetchone()[0] < 1001
+    assert 100 < db.execute("SELECT count(*) FROM blip").fetchone()[0] < 301
     db.close()
     opened.thaw()
     opened.sync()
     assert path.read_bytes() != frozen
 
 
-def test_a_killed_writer_loses_nothing_that_it_committed(path: Path) -> None:
+def write_for_ever(path: Path, told: int) -> None:
+    """Write blips, telling of each that is committed."""
+    opened = Database(path)
+    meter = opened.load_meter("a").meter
+    for number in range(1, 10**9):
+        state = CounterState(impulses=number, wh_per_impulse=1.0)
+        opened.write([Blip(meter, number, 1)], {"a": state})
+        if number % 50 == 0:
+            opened.sync()
+        os.write(told, b"%d\n" % number)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_killed_writer_loses_nothing_that_it_committed(tmp_path: Path) -> None:
     """After kill -9 the file is sound and the counter equals a recount."""
-    program = textwrap.dedent(
-        f"""
-        from pathlib import Path
-        from custom_components.rackwatt.counter import CounterState
-        from custom_components.rackwatt.history.database import Blip, Database
-        database = Database(Path({str(path)!r}))
-        meter = database.load_meter("a").meter
-        for number in range(1, 10**9):
-            state = CounterState(impulses=number, wh_per_impulse=1.0)
-            database.write([Blip(meter, number, 1)], {{"a": state}})
-            if number % 50 == 0:
-                database.sync()
-            print(number, flush=True)
-        """
-    )
-    for _ in range(3):
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + "-wal").unlink(missing_ok=True)
-        path.with_name(path.name + "-shm").unlink(missing_ok=True)
-        writer = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout is not None
-        told = 0
-        while told < 120:
-            told = int(writer.stdout.readline())
-        writer.send_signal(signal.SIGKILL)
-        rest = writer.stdout.read().split("\n")
-        told = int(rest[-2]) if len(rest) > 1 else told
-        writer.wait()
+    # forked: a new interpreter would spend seconds on importing Home Assistant
+    fork = multiprocessing.get_context("fork")
+    for kill in range(3):
+        path = tmp_path / f"{kill}.db"
+        read, write = os.pipe()
+        writer = fork.Process(target=write_for_ever, args=(path, write))
+        writer.start()
+        os.close(write)
+        with os.fdopen(read, "rb") as pipe:
+            told = 0
+            while told < 60 + kill:
+                told = int(pipe.readline())
+            assert writer.pid is not None
+            os.kill(writer.pid, signal.SIGKILL)
+            told = int([b"%d" % told, *pipe.read().splitlines()][-1])
+        writer.join()
         opened = Database(path)
         assert opened._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         counter = opened.load_counter("a")

@@ -7,12 +7,9 @@ from datetime import datetime, timedelta
 import time
 from typing import Any, override
 
-from serialx import PinState, SerialException, open_serial_connection
-
 from homeassistant.config_entries import ConfigSubentry
 from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
 
@@ -33,14 +30,15 @@ from .const import (
 )
 from .line import Connected, Info, LineFormat, LineReader, Pulse
 from .meter import Meter, MeterSettings
-from .port import port_error, printable_port
-
-# What a port that cannot be opened, or is lost, raises. (An ESPHome proxy whose
-# integration is not loaded yet raises an error of Home Assistant's.)
-PORT_ERRORS = (OSError, SerialException, TimeoutError, ValueError, HomeAssistantError)
+from .port import (
+    PORT_ERRORS,
+    async_close_port,
+    async_open_port,
+    port_error,
+    printable_port,
+)
 
 TICK = timedelta(seconds=1)
-OPEN_TIMEOUT = 10.0
 # Waits between tries to open a lost port, in s: back within 10 s of the replug
 RETRY_DELAYS = (1.0, 2.0, 5.0)
 # A port that stays away this long is worth a repair issue, in s
@@ -200,26 +198,18 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
 
     async def _read(self) -> None:
         """Open the port and read it until it is lost."""
-        async with asyncio.timeout(OPEN_TIMEOUT):
-            reader, writer = await open_serial_connection(
-                self.port,
-                baudrate=self.config_entry.data[CONF_BAUDRATE],
-                parity=self.config_entry.data[CONF_PARITY],
-                exclusive=True,
-                # Dropping DTR resets an Arduino, and with it its running count
-                dtr_on_open=PinState.UNDEFINED,
-                rts_on_open=PinState.UNDEFINED,
-                dtr_on_close=PinState.UNDEFINED,
-                rts_on_close=PinState.UNDEFINED,
-            )
+        settings = self.config_entry.data
+        reader, writer = await async_open_port(
+            self.port, settings[CONF_BAUDRATE], settings[CONF_PARITY]
+        )
         try:
             self._set_found()
             # b"" is the end of a stream: reading on would never wait again
-            while data := await reader.read(4096):
-                self._take(data)
+            while received := await reader.read(4096):
+                self._take(received)
             raise ConnectionResetError("the other end closed the connection")
         finally:
-            writer.close()
+            await async_close_port(writer)
 
     @callback
     def _set_found(self) -> None:
