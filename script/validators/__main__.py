@@ -37,8 +37,7 @@ RULES: tuple[Rule, ...] = (
 def findings(root: Path) -> Iterator[str]:
     """Yield what all rules find in a checkout."""
     checkout = Checkout(root=root)
-    rules = RULES if checkout.manifest else house.RULES
-    for rule in rules:
+    for rule in RULES:
         yield from rule(checkout)
 
 

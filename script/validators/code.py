@@ -42,8 +42,8 @@ ALWAYS_THERE = {
 }
 # A discovery in the manifest brings its component with it
 DISCOVERIES = ("bluetooth", "dhcp", "mqtt", "ssdp", "usb", "zeroconf")
-FLOW_METHODS = ("async_step_reconfigure", "async_step_reauth")
-FLOW_CALLS = ("async_set_unique_id", "_abort_if_unique_id_configured")
+# Steps that begin by a discovery: the device has to be known again by an id
+DISCOVERY_STEPS = {f"async_step_{name}" for name in DISCOVERIES}
 
 
 def _assigns(module: Module, name: str) -> bool:
@@ -65,24 +65,21 @@ def platforms_limit_parallel_updates(checkout: Checkout) -> Iterator[str]:
                 yield f"{module.path}: does not assign PARALLEL_UPDATES"
 
 
-def config_flow_holds_the_methods(checkout: Checkout) -> Iterator[str]:
-    """What hassfest looks for in config_flow.py alone."""
+def discovered_devices_are_identified(checkout: Checkout) -> Iterator[str]:
+    """A config_flow.py that takes discoveries and does not itself set a unique id."""
     module = checkout.module("config_flow")
     if module is None:
         yield f"{checkout.name(checkout.integration)}: there is no config_flow.py"
         return
-    defined = {
+    discoverable = DISCOVERY_STEPS & {
         node.name
         for node in ast.walk(module.tree)
         if isinstance(node, ast.AsyncFunctionDef)
-    }
-    called = {name for name, _ in calls(module)}
-    for name in FLOW_METHODS:
-        if name not in defined:
-            yield f"{module.path}: does not define {name} itself"
-    for name in FLOW_CALLS:
-        if name not in called:
-            yield f"{module.path}: does not call {name} itself"
+    } or set(DISCOVERIES) & set(checkout.manifest)
+    if discoverable and not any(
+        name == "async_set_unique_id" for name, _ in calls(module)
+    ):
+        yield f"{module.path}: does not call async_set_unique_id itself"
 
 
 def _components(module: Module) -> Iterator[tuple[int, str]]:
@@ -146,7 +143,7 @@ def setup_has_a_schema(checkout: Checkout) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     platforms_limit_parallel_updates,
-    config_flow_holds_the_methods,
+    discovered_devices_are_identified,
     imported_components_are_declared,
     setup_has_a_schema,
 )

@@ -39,6 +39,7 @@ DEFINED = {
     "reauthentication-flow": ("config_flow", "async_step_reauth"),
     "reconfiguration-flow": ("config_flow", "async_step_reconfigure"),
 }
+UNIQUE = {"_abort_if_unique_id_configured", "_async_abort_entries_match"}
 NOT_READY = {"ConfigEntryNotReady", "ConfigEntryAuthFailed", "ConfigEntryError"}
 
 
@@ -139,6 +140,14 @@ def done_is_seen_in_the_code(checkout: Checkout) -> Iterator[str]:
         yield (
             f"{_name(checkout)}: test-before-setup is done, but nothing raises"
             " ConfigEntryNotReady"
+        )
+    flow = checkout.module("config_flow")
+    if "unique-config-entry" in done and not (
+        flow and UNIQUE & {called for called, _ in calls(flow)}
+    ):
+        yield (
+            f"{_name(checkout)}: unique-config-entry is done, but config_flow.py calls"
+            " neither _abort_if_unique_id_configured nor _async_abort_entries_match"
         )
     if "discovery" in done and not (
         {"dhcp", "mqtt", "usb", "zeroconf"} & set(checkout.manifest)

@@ -213,23 +213,40 @@ def languages_are_in_step(checkout: Checkout) -> Iterator[str]:
         for path in sorted(own.keys() - english.keys()):
             yield f"{name}: {path} is not in the English texts"
         for path in sorted(own.keys() & english.keys()):
-            yield from _compare(name, path, english[path], own[path], language == "en")
+            for placeholder in sorted(_names(english[path]) ^ _names(own[path])):
+                yield (
+                    f"{name}: {path}: {{{placeholder}}} is not in both this and the"
+                    " English text"
+                )
 
 
-def _compare(name: str, path: str, english: str, own: str, same: bool) -> Iterator[str]:
-    """Yield what differs between a text and its English original."""
+def _names(text: str) -> set[str]:
+    """Return the placeholders; none where the braces are broken, as the schema says."""
     try:
-        wanted, found = placeholders(english), placeholders(own)
-    except ValueError:  # unbalanced braces, which the schema reports
-        return
-    for placeholder in sorted(wanted ^ found):
-        yield f"{name}: {path}: {{{placeholder}}} is not in both this and the English text"
-    if not same and own == english and len(own) > LONG and " " in own:
-        yield f"{name}: {path} is still English"
+        return placeholders(text)
+    except ValueError:
+        return set()
+
+
+def languages_are_translated(checkout: Checkout) -> Iterator[str]:
+    """A sentence that stands in another language as it stands in English."""
+    english = dict(leaves(checkout.translations.get("en", {})))
+    for language, texts in checkout.translations.items():
+        same = [
+            path
+            for path, text in leaves(texts)
+            if text == english.get(path) and len(text) > LONG and " " in text
+        ]
+        if language != "en" and same:
+            yield (
+                f"{_name(checkout, language)}: {len(same)} still English:"
+                f" {', '.join(same[:3])}{' …' if len(same) > 3 else ''}"
+            )
 
 
 RULES: tuple[Rule, ...] = (
     all_languages_are_there,
     fit_the_schema,
     languages_are_in_step,
+    languages_are_translated,
 )

@@ -216,7 +216,11 @@ BREAKS: dict[str, tuple[Edit, str]] = {
     "no config flow": (remove(OURS + "config_flow.py"), "there is no config_flow.py"),
     "no reauth": (
         replace(OURS + "config_flow.py", "async_step_reauth", "async_step_again"),
-        "config_flow.py: does not define async_step_reauth itself",
+        "reauthentication-flow is done, but config_flow.py has no async_step_reauth",
+    ),
+    "entries twice": (
+        replace(OURS + "config_flow.py", "_abort_if_unique_id_configured", "check"),
+        "config_flow.py calls neither _abort_if_unique_id_configured nor",
     ),
     "no unique id": (
         replace(OURS + "config_flow.py", "async_set_unique_id", "identify"),
@@ -257,7 +261,7 @@ BREAKS: dict[str, tuple[Edit, str]] = {
     ),
     "not translated": (
         german(*PORT, to="The port of the adapter, such as {example}."),
-        "de.json: config.step.meter.data_description.port is still English",
+        "de.json: 1 still English: config.step.meter.data_description.port",
     ),
     "unknown section": (english("texts", to={}), "en.json: texts: "),
     "URL": (english(*INTERVAL, to="See https://example.com"), "interval.name: holds a URL"),
