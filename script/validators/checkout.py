@@ -35,8 +35,8 @@ class Module:
         return self.parts[0] if len(self.parts) > 1 else None
 
 
-# No slots: cached_property keeps its values in the instance's dictionary
-@dataclass(frozen=True, kw_only=True)
+# Two looks at one directory are not the same: it may have changed in between
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Checkout:
     """A copy of the project."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from homeassistant.const import Platform
 
 from .checkout import Checkout, Module, Rule, calls
-from .words import Words
+from .words import Words, words_of
 
 # Texts that Home Assistant itself has for every integration
 FROM_CORE = {
@@ -102,7 +102,7 @@ def _missing(wanted: Iterable[str], keys: set[str]) -> Iterator[str]:
 def used_translation_keys_have_texts(checkout: Checkout) -> Iterator[str]:
     """A translation_key in the code without its text."""
     texts = checkout.translations.get("en", {})
-    words = Words(checkout)
+    words = words_of(checkout)
     for module in checkout.modules:
         for called, node in calls(module):
             key = words.of(_keyword(node, "translation_key"))
@@ -137,7 +137,7 @@ def used_steps_have_texts(checkout: Checkout) -> Iterator[str]:
     labels = _of_steps(texts, "data") | _of_steps(texts, "sections")
     for action in texts.get("services", {}).values():
         labels |= action.get("fields", {}).keys()
-    words = Words(checkout)
+    words = words_of(checkout)
     for module in checkout.modules:
         is_flow = "flow" in module.parts[-1]
         for called, node in calls(module):
@@ -161,7 +161,7 @@ def used_reasons_have_texts(checkout: Checkout) -> Iterator[str]:
     texts = checkout.translations.get("en", {})
     reasons = _of_flows(texts, "abort") | FROM_CORE
     errors = _of_flows(texts, "error")
-    words = Words(checkout)
+    words = words_of(checkout)
     for module in checkout.modules:
         for called, node in calls(module):
             used = (
@@ -218,7 +218,7 @@ def _uses(texts: Texts) -> Iterator[tuple[str, Iterable[str]]]:
 def texts_are_used(checkout: Checkout) -> Iterator[str]:
     """A text that nothing in the code can mean."""
     path = checkout.integration / "translations" / "en.json"
-    words = Words(checkout)
+    words = words_of(checkout)
     # options of selectors and fields of actions may be named in services.yaml alone
     described = str(checkout.services)
     reasons = FROM_CORE | {

@@ -4,7 +4,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 import importlib.util
 from pathlib import Path
 
@@ -109,3 +109,9 @@ class Words:
             pattern.strip("*_") and fnmatchcase(key, pattern)
             for pattern in self._patterns
         )
+
+
+@lru_cache(maxsize=1)
+def words_of(checkout: Checkout) -> Words:
+    """Return the words of a checkout, collected once for all rules."""
+    return Words(checkout)

@@ -5,6 +5,7 @@ Pulses go in on the pins, bytes come out of the serial line and go into our own 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+import itertools
 from pathlib import Path
 import random
 import shutil
@@ -72,9 +73,9 @@ def bouncing(us: int, pin: int) -> list[Edge]:
     """Return a pulse of a contact that bounces for 3 ms when it closes and opens."""
     edges = []
     for start, level in ((us, 0), (us + PULSE_US, 1)):
-        for step in range(0, 3000, 500):
-            edges.append(Edge(start + step, pin, level ^ (step // 500 & 1)))
-        edges.append(Edge(start + 3000, pin, level))
+        edges += [
+            Edge(start + step * 500, pin, level ^ (step & 1)) for step in range(7)
+        ]
     return edges
 
 
@@ -152,9 +153,7 @@ def test_counts_each_pulse_with_its_interval(build: Path) -> None:
         assert [count for _, count in found] == list(range(1, 31))
         # each instant is cut to whole milliseconds, so that no error adds up
         whole = [us // 1000 for us in times]
-        wanted = [
-            later - earlier for earlier, later in zip(whole, whole[1:], strict=False)
-        ]
+        wanted = [later - earlier for earlier, later in itertools.pairwise(whole)]
         assert all(
             abs(ms - want) <= 1 for (ms, _), want in zip(found[1:], wanted, strict=True)
         )
@@ -217,7 +216,7 @@ def test_line_is_sent_soon_after_the_pulse(build: Path) -> None:
     sent = run(build, pulse(us, 2))
     times = [time for time in sent.times if time > us]
     assert times[0] - us < 10_000
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     # 10 bits at 9600 baud take 1042 us
     assert all(950 < gap < 1150 for gap in gaps)
 
