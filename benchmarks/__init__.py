@@ -1,0 +1,1 @@
+"""Figures of Rackwatt against its targets and its peers, each benchmark one command."""

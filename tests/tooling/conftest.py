@@ -1,0 +1,8 @@
+"""The tools know no Home Assistant that runs."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations() -> None:
+    """Start none."""

@@ -1,0 +1,1 @@
+"""Files of the kernel. No Home Assistant in here."""

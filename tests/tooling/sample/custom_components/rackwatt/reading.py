@@ -1,0 +1,10 @@
+"""Value objects. No Home Assistant in here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Power:
+    """A power."""
+
+    watts: float
