@@ -18,6 +18,7 @@ from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
@@ -66,7 +67,13 @@ PORT_SCHEMA = probatio.Schema(
             )
         ),
         probatio.Required(CONF_PARITY, default="N"): SelectSelector(
-            SelectSelectorConfig(options=["N", "E", "O"], translation_key="parity")
+            SelectSelectorConfig(
+                options=[
+                    SelectOptionDict(value=parity, label=f"8{parity}1")
+                    for parity in ("N", "E", "O")
+                ],
+                mode=SelectSelectorMode.DROPDOWN,
+            )
         ),
     }
 )
