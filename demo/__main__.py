@@ -9,6 +9,7 @@ import sys
 import time
 
 from . import history
+from .board import set_up_board
 from .client import PASSWORD, USER, Client
 from .directory import Directory
 from .hass import RESTART_EXIT_CODE, ROOT, Hass, HassError
@@ -24,9 +25,9 @@ _READY = """
     User      {user}
     Password  {password}
 
-    Rackwatt  {url}/config/integrations/integration/rackwatt
-    Graphs    {url}/history
-    Energy    {url}/energy
+    The page begins with the rack's power and energy, live and of the past year.
+    Energy dashboard  {url}/energy
+    The integration   {url}/config/integrations/integration/rackwatt
 
   It answers on this machine only; from another one, first open a tunnel:
   ssh -L {port}:127.0.0.1:{port} THIS_MACHINE
@@ -89,6 +90,7 @@ async def prepare(client: Client, directory: Directory, rack: Sequence[Part]) ->
         directory.save()
     consumers = [line for part in rack for line in part.consumers()]
     await history.set_up_energy(client, consumers)
+    await set_up_board(client, consumers)
 
 
 async def keep_running(hass: Hass) -> None:
@@ -125,6 +127,9 @@ async def run(directory: Directory, port: int, *, reset: bool) -> None:
             flush=True,
         )
         await keep_running(hass)
+    except HassError:
+        say(f"Home Assistant's log is {hass.log}")
+        raise
     finally:
         say("Stopping")
         await hass.stop()

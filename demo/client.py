@@ -13,6 +13,15 @@ _FLOWS = "/api/config/config_entries/flow"
 _SUBENTRY_FLOWS = "/api/config/config_entries/subentries/flow"
 
 
+class CommandError(HassError):
+    """What Home Assistant says to a websocket command that it cannot carry out."""
+
+    def __init__(self, command: str, error: dict[str, str]) -> None:
+        """Keep the code, which tells one error from another."""
+        super().__init__(f"{command} failed: {error['message']}")
+        self.code = error["code"]
+
+
 class Client:
     """REST calls, websocket commands and flows of one user."""
 
@@ -55,7 +64,7 @@ class Client:
             if message["type"] != "result" or message["id"] != self._last_id:
                 continue
             if not message["success"]:
-                raise HassError(f"{command} failed: {message['error']['message']}")
+                raise CommandError(command, message["error"])
             return message["result"]
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:

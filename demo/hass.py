@@ -20,7 +20,6 @@ from .process import spawn, terminate
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-hass" / "bin" / "python"
 RESTART_EXIT_CODE = 100  # how hass asks whoever started it to start it again
-LOG_NAME = "hass.log"
 
 # Without default_config: its go2rtc, dhcp, ssdp, usb, bluetooth, cloud and zeroconf
 # would talk to the network, and none of them is shown here.
@@ -80,7 +79,7 @@ class Hass:
         """Describe it; nothing is started or written yet."""
         self.config = config
         self.port = port
-        self.log = config / LOG_NAME
+        self.log = config / "hass.log"
         self._with_coverage = with_coverage
         self._process: asyncio.subprocess.Process | None = None
 
@@ -170,7 +169,7 @@ class Hass:
     def _tail(self) -> str:
         """Return the end of the log."""
         lines = self.log.read_text(errors="replace").splitlines()
-        return "\n".join([*lines[-15:], f"(all of it: {self.log})"])
+        return "\n".join(lines[-15:])
 
     def _seed(self) -> None:
         """Write what a start without a browser needs; keep what is there."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import Any
 
-from .client import Client
+from .client import Client, CommandError
 from .rack.part import Consumer, Past
 
 SPAN = timedelta(days=396)  # thirteen months: a year's graph has a year before it
@@ -105,5 +105,10 @@ async def set_up_energy(client: Client, consumers: Sequence[Consumer]) -> None:
 
 async def _has_energy(client: Client) -> bool:
     """Tell whether the energy dashboard is set up."""
-    prefs = await client.call("energy/get_prefs")
+    try:
+        prefs = await client.call("energy/get_prefs")
+    except CommandError as err:
+        if err.code != "not_found":
+            raise
+        return False
     return bool(prefs["energy_sources"] or prefs["device_consumption"])

@@ -53,7 +53,7 @@ class BlipMeter:
 
     def __init__(self, directory: Path) -> None:
         """Describe a meter that follows the day's curve."""
-        self.link = directory / "blip"
+        self.link = directory / "ttyBLIP0"
         self.pulses = 0  # counted since the simulation began: the truth to compare with
         self._count = 0  # what the board counted since it got power
         self._watts: float | None = None
