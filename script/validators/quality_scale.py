@@ -59,9 +59,8 @@ def _status(rule: object) -> object:
 def every_rule_is_answered(checkout: Checkout) -> Iterator[str]:
     """A rule that is missing, unknown, or answered without the comment it needs."""
     rules = _rules(checkout)
-    for name in NAMES:
-        if name not in rules:
-            yield f"{_name(checkout)}: the rule {name} is missing"
+    if missing := [name for name in NAMES if name not in rules]:
+        yield f"{_name(checkout)}: has no answer to {', '.join(missing)}"
     for name, rule in rules.items():
         if name not in NAMES:
             yield f"{_name(checkout)}: there is no rule {name}"
