@@ -9,6 +9,8 @@ from .rack.part import Consumer
 PATH = "demo-rack"
 _WIDE = {"columns": "full"}
 
+type _Card = dict[str, Any]
+
 
 async def set_up_board(client: Client, consumers: Sequence[Consumer]) -> None:
     """Make the dashboard and open it first, unless it exists: then it is the user's."""
@@ -31,8 +33,10 @@ async def set_up_board(client: Client, consumers: Sequence[Consumer]) -> None:
     )
 
 
-def _board_of(consumers: Sequence[Consumer]) -> dict[str, Any]:
+def _board_of(consumers: Sequence[Consumer]) -> _Card:
     """Return the dashboard's configuration."""
+    energies = [consumer.energy for consumer in consumers]
+    powers = [consumer.power for consumer in consumers]
     view = {
         "title": "Rack",
         "path": "rack",
@@ -41,78 +45,67 @@ def _board_of(consumers: Sequence[Consumer]) -> dict[str, Any]:
         "dense_section_placement": True,
         "sections": [
             *(_consumer_section(consumer) for consumer in consumers),
-            _statistics_section("Power", [line.power for line in consumers]),
-            _energy_section([line.energy for line in consumers]),
+            _section(
+                "Energy",
+                "mdi:lightning-bolt",
+                _bars("Energy per day", energies, "day", 30),
+                _bars("Energy per month", energies, "month", 365),
+            ),
+            _section(
+                "Power",
+                "mdi:chart-bell-curve",
+                _line("Power in a month", powers, "day", 30),
+            ),
         ],
     }
     return {"title": "Rack", "views": [view]}
 
 
-def _consumer_section(consumer: Consumer) -> dict[str, Any]:
-    """Return what a consumer draws now, and drew in the last hours."""
+def _graph(title: str, entities: Sequence[str], period: str, days: int) -> _Card:
+    """Return a graph of long-term statistics."""
+    return {
+        "type": "statistics-graph",
+        "title": title,
+        "entities": list(entities),
+        "period": period,
+        "days_to_show": days,
+        "hide_legend": len(entities) == 1,
+        "grid_options": _WIDE,
+    }
+
+
+def _line(title: str, entities: Sequence[str], period: str, days: int) -> _Card:
+    """Return a graph of power with its peaks, where one line leaves room for them."""
+    stat_types = ["mean", "min", "max"] if len(entities) == 1 else ["mean"]
+    graph = _graph(title, entities, period, days)
+    return graph | {"chart_type": "line", "stat_types": stat_types}
+
+
+def _bars(title: str, entities: Sequence[str], period: str, days: int) -> _Card:
+    """Return a graph of energy."""
+    graph = _graph(title, entities, period, days)
+    return graph | {"chart_type": "bar", "stat_types": ["change"]}
+
+
+def _section(heading: str, icon: str, *cards: _Card) -> _Card:
+    """Return a section of the page."""
+    top = {"type": "heading", "heading": heading, "icon": icon}
+    return {"type": "grid", "cards": [top, *cards]}
+
+
+def _consumer_section(consumer: Consumer) -> _Card:
+    """Return what a consumer draws now, and drew in the last hours and days."""
     tile = {"type": "tile", "grid_options": {"columns": 6}}
-    return {
-        "type": "grid",
-        "cards": [
-            {"type": "heading", "heading": consumer.name, "icon": "mdi:flash"},
-            tile | {"entity": consumer.power, "name": "Power"},
-            tile | {"entity": consumer.energy, "name": "Energy"},
-            {
-                "type": "history-graph",
-                "hours_to_show": 24,
-                "entities": [{"entity": consumer.power, "name": "Power"}],
-                "grid_options": _WIDE,
-            },
-        ],
-    }
-
-
-def _statistics_section(heading: str, powers: Sequence[str]) -> dict[str, Any]:
-    """Return the graphs of power over a week and a month."""
-    graph = {
-        "type": "statistics-graph",
-        "chart_type": "line",
-        "entities": list(powers),
-        "grid_options": _WIDE,
-        "hide_legend": len(powers) == 1,
-    }
-    return {
-        "type": "grid",
-        "cards": [
-            {"type": "heading", "heading": heading, "icon": "mdi:chart-line"},
-            graph
-            | {
-                "title": "A week",
-                "stat_types": ["mean"],
-                "period": "hour",
-                "days_to_show": 7,
-            },
-            graph
-            | {
-                "title": "A month, with its peaks",
-                "stat_types": ["min", "mean", "max"],
-                "period": "day",
-                "days_to_show": 30,
-            },
-        ],
-    }
-
-
-def _energy_section(energies: Sequence[str]) -> dict[str, Any]:
-    """Return the graphs of energy per day and per month."""
-    graph = {
-        "type": "statistics-graph",
-        "chart_type": "bar",
-        "stat_types": ["change"],
-        "entities": list(energies),
-        "grid_options": _WIDE,
-        "hide_legend": len(energies) == 1,
-    }
-    return {
-        "type": "grid",
-        "cards": [
-            {"type": "heading", "heading": "Energy", "icon": "mdi:lightning-bolt"},
-            graph | {"title": "Per day", "period": "day", "days_to_show": 30},
-            graph | {"title": "Per month", "period": "month", "days_to_show": 365},
-        ],
-    }
+    return _section(
+        consumer.name,
+        "mdi:flash",
+        tile | {"entity": consumer.power, "name": "Power"},
+        tile | {"entity": consumer.energy, "name": "Energy"},
+        {
+            "type": "history-graph",
+            "hours_to_show": 24,
+            "entities": [{"entity": consumer.power, "name": "Power"}],
+            "grid_options": _WIDE,
+        },
+        _line("Power in a week", [consumer.power], "hour", 7),
+    )

@@ -75,12 +75,11 @@ def free_port() -> int:
 class Hass:
     """A real Home Assistant, run from `.venv-hass`."""
 
-    def __init__(self, config: Path, port: int, *, with_coverage: bool = False) -> None:
+    def __init__(self, config: Path, port: int) -> None:
         """Describe it; nothing is started or written yet."""
         self.config = config
         self.port = port
         self.log = config / "hass.log"
-        self._with_coverage = with_coverage
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -140,13 +139,12 @@ class Hass:
             self._process = None
 
     def _command(self) -> list[str | Path]:
-        """Return the command line."""
+        """Return the command line, measuring coverage where our caller does."""
         run: list[str | Path] = ["-m", "homeassistant", "--config", self.config]
-        if self._with_coverage:
+        if data := os.environ.get("COVERAGE_FILE"):
             settings = f"--rcfile={ROOT / 'pyproject.toml'}"
             measure = ["-m", "coverage", "run", "--parallel-mode", settings]
-            data = f"--data-file={ROOT / '.coverage'}"
-            return [PYTHON, *measure, data, *run]
+            return [PYTHON, *measure, f"--data-file={data}", *run]
         return [PYTHON, *run]
 
     async def _answer(self, process: asyncio.subprocess.Process) -> None:
