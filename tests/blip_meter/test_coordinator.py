@@ -282,7 +282,7 @@ async def test_an_arduino_that_starts_anew(
     await set_up(hass, blip_entry(line.port))
     line.send(b"1 3600\n1 3600\n")
     await until(hass, lambda: state(hass, POWER) == "1000.0")
-    line.send(b"CONNECTED blip 1\n1 7\n")
+    line.send(b"CONNECTED blip 1\n1 700\n")
     await until(hass, lambda: _counted(hass) == 3)
     await until(hass, lambda: state(hass, POWER) == "unknown")
 

@@ -2,11 +2,12 @@
 
 from itertools import pairwise
 import math
+import random
 
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.rackwatt.blip_meter.line import Pulse
+from custom_components.rackwatt.blip_meter.line import LineFormat, LineReader, Pulse
 from custom_components.rackwatt.blip_meter.meter import Accepted, Meter, MeterSettings
 
 SETTINGS = MeterSettings(impulses_per_kwh=1000, max_power=25_000)
@@ -122,6 +123,21 @@ def test_blips_that_are_too_fast_are_glitches() -> None:
     accepted = clock.blip(3460)
     assert accepted is not None and accepted.ms == 3600
     assert clock.meter.power == 1000
+
+
+def test_ten_megabytes_of_noise_count_nothing() -> None:
+    """By chance noise holds lines of a digit: no meter blinks that fast."""
+    noise = random.Random(20261121).randbytes(10_000_000)
+    reader = LineReader(LineFormat.MS)
+    meter = Meter(SETTINGS)
+    chance = 0
+    for start in range(0, len(noise), 4096):
+        for event in reader.feed(noise[start : start + 4096]):
+            assert isinstance(event, Pulse)
+            assert meter.pulse(event, T0, start / 1000) is None
+            chance += 1
+    assert 0 < chance == meter.glitches < 30
+    assert reader.rejected > 38_000
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ class Meter:
         self._last_stamp = last_stamp
         # of the last line since the connection was made, monotonic
         self._last_line: float | None = None
-        # of the last accepted blip, monotonic
+        # whether a blip was accepted since, and when the last one was, monotonic
+        self._connected = False
         self._last_blip = 0.0
         # time of rejected glitches, which belongs to the next interval
         self._carried_ms = 0
@@ -96,6 +97,7 @@ class Meter:
         """The connection was made anew: nothing is known of the time before."""
         self.power = None
         self._last_line = None
+        self._connected = False
         self._carried_ms = 0
         self._sum_ms = 0
         self._intervals = 0
@@ -112,16 +114,18 @@ class Meter:
                 self.glitches += 1
                 return None  # the same blip told twice
             missed = self._missed(previous_count, pulse.count, stamp)
-        ms = None
+        ms = pulse.ms
         if previous is not None:
-            ms = self._unwrapped(pulse.ms, (now - previous) * 1000) + self._carried_ms
-            if ms < self.settings.min_ms:
-                self._carried_ms = ms
-                self.glitches += 1
-                return None
+            ms = self._unwrapped(ms, (now - previous) * 1000) + self._carried_ms
+        if ms < self.settings.min_ms:
+            # noise on the line may look like a line with a small number
+            self._carried_ms = ms
+            self.glitches += 1
+            return None
         self._carried_ms = 0
         self._last_blip = now
-        if ms is not None:
+        first, self._connected = not self._connected, True
+        if not first:
             self.interval_ms = ms
             self._sum_ms += ms
             self._intervals += 1
@@ -129,7 +133,7 @@ class Meter:
             # strictly increasing, also where the clock was set back
             stamp = max(stamp, self._last_stamp + 1)
         self._last_stamp = stamp
-        return Accepted(stamp, ms, missed)
+        return Accepted(stamp, None if first else ms, missed)
 
     def publish(self, now: float) -> bool:
         """Bring `power` up to date; tell whether it has changed.

@@ -83,7 +83,7 @@ class HistoryStore:
                 await self._run(database.close)
             except (sqlite3.Error, OSError) as err:
                 LOGGER.error("The history could not be closed: %s", err)
-        self._thread.shutdown(wait=False)
+        await self._hass.async_add_executor_job(self._thread.shutdown)
 
     async def async_load_meter(self, key: str) -> StoredMeter:
         """Return what is stored of a meter."""
