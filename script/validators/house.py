@@ -18,6 +18,7 @@ FOREIGN = re.compile(
 )
 # Only on the machine of who uses Home Assistant, or ours by another name
 ONLY_WITH_HOME_ASSISTANT = {"homeassistant", "probatio", "voluptuous", "aiohttp"}
+AGENT = Path("agent/src/rackwatt_agent")
 TEXTS = {
     ".md",
     ".py",
@@ -105,29 +106,68 @@ def starred_modules_exist(checkout: Checkout) -> Iterator[str]:
             yield f"pyproject.toml: lists {path} as starred, which does not exist"
 
 
-def wheel_takes_the_starred_modules(checkout: Checkout) -> Iterator[str]:
-    """A file that the agent's wheel takes and the list does not have, or the reverse."""
+def _taken(checkout: Checkout) -> dict[str, str]:
+    """Return the files that the agent's wheel shares, each with its place there.
+
+    They are links in the agent's package, or forced into the wheel by its build.
+    """
+    taken: dict[str, str] = {}
+    agent = checkout.root / AGENT
+    for path in agent.rglob("*.py"):
+        if path.is_symlink():
+            source = path.resolve().relative_to(checkout.root.resolve())
+            taken[str(source)] = str(path.relative_to(agent))
     project = checkout.root / "agent/pyproject.toml"
-    if not project.exists():
-        return
-    with project.open("rb") as file:
-        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
-    taken = {
-        str(Path("agent", path)).removeprefix("agent/../"): Path(place).parts
-        for path, place in wheel.get("force-include", {}).items()
-        if starred.PREFIX in path
-    }
-    wanted = {
-        str(path): ("rackwatt_agent", *place.split("/"))
-        for path, place in starred.with_packages(checkout.root)
-    }
-    for path in sorted(wanted.keys() - taken.keys()):
-        yield f"agent/pyproject.toml: the wheel does not take {path}"
-    for path in sorted(taken.keys() - wanted.keys()):
-        yield f"agent/pyproject.toml: the wheel takes {path}, which is not starred"
-    for path in sorted(wanted.keys() & taken.keys()):
-        if wanted[path] != taken[path]:
-            yield f"agent/pyproject.toml: {path} belongs at {'/'.join(wanted[path])}"
+    if project.exists():
+        with project.open("rb") as file:
+            tool = tomllib.load(file).get("tool", {})
+        build = tool.get("hatch", {}).get("build", {})
+        wheel = build.get("targets", {}).get("wheel", {})
+        for source, place in wheel.get("force-include", {}).items():
+            taken[source.removeprefix("../")] = place.removeprefix("rackwatt_agent/")
+    return taken
+
+
+def wheel_shares_starred_modules_only(checkout: Checkout) -> Iterator[str]:
+    """A file in the agent's wheel that the list does not have, or at another place."""
+    wanted = {str(path): place for path, place in starred.with_packages(checkout.root)}
+    for path, place in sorted(_taken(checkout).items()):
+        if not path.startswith(starred.PREFIX):
+            continue
+        if path not in wanted:
+            yield f"agent: the wheel takes {path}, which is not starred"
+        elif wanted[path] != place:
+            yield f"agent: {path} belongs at {wanted[path]} of the package"
+
+
+def agent_has_what_it_imports(checkout: Checkout) -> Iterator[str]:
+    """An import of the agent's own package that the wheel would not hold."""
+    agent = checkout.root / AGENT
+    own = {str(path.relative_to(agent)) for path in agent.rglob("*.py")}
+    held = own | set(_taken(checkout).values())
+    for name in sorted(own):
+        path = agent / name
+        package = Path(name).parent.parts
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            module = (node.module or "").split(".") if node.module else []
+            if node.level:
+                target = [*package[: len(package) + 1 - node.level], *module]
+            elif module[:1] == ["rackwatt_agent"]:
+                target = module[1:]
+            else:
+                continue
+            base = "/".join(target)
+            if (
+                target
+                and f"{base}.py" not in held
+                and f"{base}/__init__.py" not in held
+            ):
+                yield (
+                    f"{checkout.name(path)}:{node.lineno}: imports"
+                    f" {'.'.join(target)}, which the wheel does not hold"
+                )
 
 
 def names_no_registry_and_no_machine(checkout: Checkout) -> Iterator[str]:
@@ -150,6 +190,7 @@ RULES: tuple[Rule, ...] = (
     sources_keep_apart,
     starred_modules_know_no_home_assistant,
     starred_modules_exist,
-    wheel_takes_the_starred_modules,
+    wheel_shares_starred_modules_only,
+    agent_has_what_it_imports,
     names_no_registry_and_no_machine,
 )

@@ -19,7 +19,9 @@ def layout(root: Path) -> dict[str, Path]:
     """Return where each file of the agent's package comes from."""
     files = {place: path for path, place in starred.with_packages(root)}
     for path in sorted((root / AGENT).rglob("*.py")):
-        files[str(path.relative_to(root / AGENT))] = path.relative_to(root)
+        # a link is a shared module, which is known by its own name
+        if not path.is_symlink():
+            files[str(path.relative_to(root / AGENT))] = path.relative_to(root)
     return files
 
 

@@ -69,8 +69,6 @@ def test_agent_is_checked_with_what_it_shares(
 ) -> None:
     """The agent's own modules see the shared ones where the wheel puts them."""
     agent = sample / "agent/src/rackwatt_agent"
-    agent.mkdir(parents=True)
-    (agent / "__init__.py").write_text('"""The agent."""\n')
     (agent / "watch.py").write_text(
         '"""Watch."""\n\nfrom .meter.blip import parse\n\nWATTS: str = parse("1").watts\n'
     )

@@ -13,6 +13,7 @@ from script.validators.quality_scale import NAMES
 
 ROOT = Path(__file__).parents[2]
 OURS = "custom_components/rackwatt/"
+AGENT = "agent/src/rackwatt_agent/"
 BRAND = OURS + "brand/"
 
 type Edit = Callable[[Path], None]
@@ -487,17 +488,27 @@ BREAKS: dict[str, tuple[Edit, str]] = {
         remove(OURS + "reading.py"),
         "lists custom_components/rackwatt/reading.py as starred, which does not exist",
     ),
-    "wheel without a starred module": (
-        replace("agent/pyproject.toml", "meter/blip.py", "meter/flow.py"),
-        "the wheel does not take custom_components/rackwatt/meter/blip.py",
-    ),
     "wheel with more": (
         replace("agent/pyproject.toml", "meter/blip.py", "meter/flow.py"),
         "the wheel takes custom_components/rackwatt/meter/flow.py, which is not starred",
     ),
     "wheel with another place": (
         replace("agent/pyproject.toml", "agent/meter/blip", "agent/blip"),
-        "meter/blip.py belongs at rackwatt_agent/meter/blip.py",
+        "meter/blip.py belongs at meter/blip.py of the package",
+    ),
+    "link to more": (
+        lambda root: (root / AGENT / "flow.py").symlink_to(
+            "../../../custom_components/rackwatt/meter/flow.py"
+        ),
+        "the wheel takes custom_components/rackwatt/meter/flow.py, which is not starred",
+    ),
+    "agent imports what the wheel lacks": (
+        write(AGENT + "watch.py", "from .meter.blip import parse\nfrom .pdu import snmp\n"),
+        "agent/src/rackwatt_agent/watch.py:2: imports pdu, which the wheel does not hold",
+    ),
+    "agent imports by its full name what the wheel lacks": (
+        write(AGENT + "watch.py", "from rackwatt_agent.pdu.snmp import walk\n"),
+        "watch.py:1: imports pdu.snmp, which the wheel does not hold",
     ),
     "registry": (
         write("docs/x.md", "From py" + "pi.org\n"),
@@ -512,6 +523,12 @@ BREAKS: dict[str, tuple[Edit, str]] = {
 
 def test_sample_is_sound(sample: Path) -> None:
     """Nothing is found where nothing is wrong."""
+    write(AGENT + "watch.py", "from . import other\nfrom .meter.blip import parse\n")(
+        sample
+    )
+    (sample / AGENT / "reading.py").symlink_to(
+        "../../../custom_components/rackwatt/reading.py"
+    )
     assert not list(findings(sample))
 
 
