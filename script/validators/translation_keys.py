@@ -24,7 +24,7 @@ REASONS = {
     "_abort_if_unique_id_mismatch": "unique_id_mismatch",
 }
 DEVICE_CALLS = {"DeviceInfo", "ChildDeviceInfo", "async_get_or_create"}
-FORMS = {"async_show_form", "async_show_menu", "async_show_progress"}
+FORMS = {"async_show_form", "async_show_menu"}
 
 type Texts = dict[str, Any]
 
@@ -131,29 +131,46 @@ def _entity_attributes(module: Module, words: Words, texts: Texts) -> Iterator[s
 
 
 def used_steps_have_texts(checkout: Checkout) -> Iterator[str]:
-    """A step, a menu option or a field of a form without its text."""
+    """A step, a progress or a menu option without its text."""
     texts = checkout.translations.get("en", {})
-    steps, options = _of_flows(texts, "step"), _of_steps(texts, "menu_options")
+    words = words_of(checkout)
+    for module in checkout.modules:
+        for called, node in calls(module):
+            for kind, keys, known in _shown(called, node, words, texts):
+                for key in _missing(keys, known):
+                    yield f"{module.path}:{node.lineno}: no text for the {kind} {key}"
+
+
+def _shown(
+    called: str, node: ast.Call, words: Words, texts: Texts
+) -> Iterator[tuple[str, set[str], set[str]]]:
+    """Yield what a call shows: its kind, its keys, and the keys that have a text."""
+    if called in FORMS:
+        yield "step", words.of(_keyword(node, "step_id")), _of_flows(texts, "step")
+    if called == "async_show_progress":
+        action = words.of(_keyword(node, "progress_action"))
+        yield "progress", action, _of_flows(texts, "progress")
+    if called == "async_show_menu":
+        menu = _keyword(node, "menu_options")
+        listed = menu.elts if isinstance(menu, ast.List | ast.Tuple) else []
+        options = {key for item in listed for key in words.of(item)}
+        yield "menu option", options, _of_steps(texts, "menu_options")
+
+
+def used_fields_have_labels(checkout: Checkout) -> Iterator[str]:
+    """A field of a form without its label."""
+    texts = checkout.translations.get("en", {})
     labels = _of_steps(texts, "data") | _of_steps(texts, "sections")
     for action in texts.get("services", {}).values():
         labels |= action.get("fields", {}).keys()
     words = words_of(checkout)
     for module in checkout.modules:
-        is_flow = "flow" in module.parts[-1]
+        if "flow" not in module.parts[-1]:
+            continue
         for called, node in calls(module):
-            where = f"{module.path}:{node.lineno}"
-            if called in FORMS:
-                for key in _missing(words.of(_keyword(node, "step_id")), steps):
-                    yield f"{where}: no text for the step {key}"
-            if called == "async_show_menu":
-                menu = _keyword(node, "menu_options")
-                listed = menu.elts if isinstance(menu, ast.List | ast.Tuple) else []
-                for item in listed:
-                    for key in _missing(words.of(item), options):
-                        yield f"{where}: no text for the menu option {key}"
-            if is_flow and called in ("Required", "Optional") and node.args:
+            if called in ("Required", "Optional") and node.args:
                 for key in _missing(words.of(node.args[0]), labels):
-                    yield f"{where}: no label for the field {key}"
+                    yield f"{module.path}:{node.lineno}: no label for the field {key}"
 
 
 def used_reasons_have_texts(checkout: Checkout) -> Iterator[str]:
@@ -239,6 +256,7 @@ def texts_are_used(checkout: Checkout) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     used_translation_keys_have_texts,
     used_steps_have_texts,
+    used_fields_have_labels,
     used_reasons_have_texts,
     texts_are_used,
 )

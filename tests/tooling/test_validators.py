@@ -337,6 +337,15 @@ BREAKS: dict[str, tuple[Edit, str]] = {
         english("config", "step", "meter"),
         "meter/flow.py:23: no text for the step meter",
     ),
+    "progress without a text": (
+        replace(
+            OURS + "meter/flow.py",
+            "return self.async_abort(",
+            'return self.async_show_progress(step_id="scan", progress_action="scan")\n'
+            "        self.async_abort(",
+        ),
+        "no text for the progress scan",
+    ),
     "field without a label": (
         lambda root: (
             english(*PORT)(root),
