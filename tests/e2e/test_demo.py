@@ -105,7 +105,7 @@ async def test_first_page(terminal: Terminal, browser: Browser) -> None:
     window = await open_window(
         browser,
         base_url=terminal.base,
-        viewport={"width": 1280, "height": 880},
+        viewport={"width": 1280, "height": 745},
         device_scale_factor=1.5,
     )
     page = window.page
