@@ -8,17 +8,20 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .blip_meter.coordinator import BlipMeterCoordinator
-from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
+from .ct_clamp.coordinator import CtClampCoordinator
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
     BLIP_METER: BlipMeterCoordinator,
+    CT_CLAMP: CtClampCoordinator,
 }
 PLATFORMS: dict[str, list[Platform]] = {
     BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
+    CT_CLAMP: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR],
 }
 
 
