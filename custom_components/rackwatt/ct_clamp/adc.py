@@ -66,7 +66,7 @@ class Converter:
     ) -> None:
         """Look for the chip and configure it."""
         self.address = address
-        self.conversion = 0.0
+        self.conversion: float = 0.0
         self._i2c = i2c
         self._monotonic = monotonic
         self._sleep = sleep
@@ -97,7 +97,7 @@ class Converter:
         with self._i2c.deadline(READY_WITHIN):
             if self._chip.gain != gain:
                 self._chip.gain = gain
-            return self._chip.read(INPUTS[source])
+            return int(self._chip.read(INPUTS[source]))
 
     def measure_rate(self) -> None:
         """Measure how long a conversion takes.
