@@ -19,6 +19,7 @@ from .process import spawn, terminate
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-hass" / "bin" / "python"
+INSIDE = ROOT / "demo" / "inside.py"
 RESTART_EXIT_CODE = 100  # how hass asks whoever started it to start it again
 
 # Without default_config: its go2rtc, dhcp, ssdp, usb, bluetooth, cloud and zeroconf
@@ -141,7 +142,7 @@ class Hass:
 
     def _command(self) -> list[str | Path]:
         """Return the command line."""
-        run: list[str | Path] = ["-m", "homeassistant", "--config", self.config]
+        run: list[str | Path] = [INSIDE, "--config", self.config]
         if self._with_coverage:
             settings = f"--rcfile={ROOT / 'pyproject.toml'}"
             measure = ["-m", "coverage", "run", "--parallel-mode", settings]

@@ -37,10 +37,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: RackwattConfigEntry) -> 
     coordinator = COORDINATORS[kind](hass, entry)
     # before anything is opened: this also runs after a set-up that failed
     entry.async_on_unload(coordinator.async_close)
+    # a part that is added while the source starts is not to be missed
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS[kind])
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 
 

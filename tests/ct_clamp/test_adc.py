@@ -136,8 +136,33 @@ def test_window_without_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that hardly ran has no reading rather than a wrong one."""
     rig = make_rig(monkeypatch)
     converter = rig.converter()
+    rig.clock._share = 0.7
     with pytest.raises(TooFewSamples):
-        converter.sample("A0", 1, 0.02)
+        converter.sample("A0", 1, 0.05)
+
+
+def test_window_of_a_busy_program_is_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that is often put aside takes its time for enough samples."""
+    rig = make_rig(monkeypatch, load(1.0), hiccups=0.2)
+    window = rig.converter().sample("A0", 1, 0.15)
+    assert window.times[-1] - window.times[0] > 0.15
+    assert len(window.times) >= 30
+
+
+def test_program_that_was_put_aside_blames_no_chip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An interruption longer than the deadline is not a chip that is not ready."""
+    rig = make_rig(monkeypatch, Level(1.0))
+    converter = rig.converter()
+    write = rig.bus.write
+
+    def interrupted(address: int, data: bytes) -> None:
+        write(address, data)
+        rig.clock.sleep(0.1)
+
+    monkeypatch.setattr(rig.bus, "write", interrupted)
+    assert converter.read("A0", 1) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_missing_chip(monkeypatch: pytest.MonkeyPatch) -> None:

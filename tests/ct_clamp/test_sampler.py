@@ -80,7 +80,7 @@ def test_four_channels_about_once_a_second(rig: Rig) -> None:
         begin = rig.clock.now
         for _ in range(3):
             sampler.sweep_all()
-    assert rig.clock.now - begin == pytest.approx(2.9, abs=0.1)
+    assert 3 * 0.64 < rig.clock.now - begin < 3 * 0.7
     last = listener.sweeps[-1]
     assert {key: reading.current for key, reading in last.clamps.items()} == {
         key: pytest.approx(amps, rel=0.003) for key, amps in AMPS.items()
@@ -268,14 +268,14 @@ def test_data_rate_is_measured_anew_each_hour(rig: Rig) -> None:
 
 
 def test_many_channels_share_the_time(rig: Rig) -> None:
-    """Windows never get shorter than ten cycles, however many channels there are."""
+    """Windows never get shorter than seven cycles, however many channels there are."""
     listener = Listener()
     many = {str(n): Clamp(source="A0", wiring=Wiring.BIASED) for n in range(16)}
     with sampling(rig, listener.board(many)) as sampler:
         sampler.sweep_all()
         begin = rig.clock.now
         sampler.sweep_all()
-    assert 16 * 0.2 < rig.clock.now - begin < 16 * 0.22
+    assert 16 * 0.15 < rig.clock.now - begin < 16 * 0.17
 
 
 def test_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..coordinator import RackwattConfigEntry
-from .const import SUBENTRY_CHANNEL
 from .coordinator import CtClampCoordinator
 from .entity import BoardEntity, ChannelEntity, async_board_device_id
 
@@ -39,10 +38,10 @@ async def async_setup_entry(
     assert isinstance(coordinator, CtClampCoordinator)
     board_device_id = async_board_device_id(hass, entry)
     async_add_entities([ConnectionSensor(coordinator, CONNECTION)])
-    for subentry in entry.get_subentries_of_type(SUBENTRY_CHANNEL):
+    for channel in coordinator.channels.values():
         async_add_entities(
-            [ClippingSensor(coordinator, CLIPPING, subentry, board_device_id)],
-            config_subentry_id=subentry.subentry_id,
+            [ClippingSensor(coordinator, CLIPPING, channel.subentry, board_device_id)],
+            config_subentry_id=channel.key,
         )
 
 

@@ -8,7 +8,6 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..coordinator import RackwattConfigEntry
-from .const import SUBENTRY_CHANNEL
 from .coordinator import CtClampCoordinator
 from .entity import ChannelEntity, async_board_device_id
 
@@ -26,10 +25,10 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
     assert isinstance(coordinator, CtClampCoordinator)
     board_device_id = async_board_device_id(hass, entry)
-    for subentry in entry.get_subentries_of_type(SUBENTRY_CHANNEL):
+    for channel in coordinator.channels.values():
         async_add_entities(
-            [SetZeroButton(coordinator, SET_ZERO, subentry, board_device_id)],
-            config_subentry_id=subentry.subentry_id,
+            [SetZeroButton(coordinator, SET_ZERO, channel.subentry, board_device_id)],
+            config_subentry_id=channel.key,
         )
 
 

@@ -82,7 +82,7 @@ class Channel:
     ) -> None:
         """Go on from a stored counter."""
         self.key = subentry.subentry_id
-        self.title = subentry.title
+        self.subentry = subentry
         self.clamp = clamp_of(subentry.data)
         self.counter = EnergyIntegrator(state, MAX_GAP)
         self.recent: deque[ClampReading] = deque(maxlen=RECENT)

@@ -250,7 +250,7 @@ class CtClampCoordinator(RackwattCoordinator[CtClampData]):
                 self._delete_issue(f"{other}_{channel.key}")
         elif fault is not None and count == FAULT_SWEEPS:
             self._create_issue(
-                f"{fault}_{channel.key}", fault, {"channel": channel.title}
+                f"{fault}_{channel.key}", fault, {"channel": channel.subentry.title}
             )
 
     @callback
@@ -345,7 +345,10 @@ class CtClampCoordinator(RackwattCoordinator[CtClampData]):
             "failure": self._failure,
             "sweep": asdict(self._sweep) if self._sweep else None,
             "gaps": {
-                channel.title: [channel.counter.gaps, channel.counter.gap_seconds]
+                channel.subentry.title: [
+                    channel.counter.gaps,
+                    channel.counter.gap_seconds,
+                ]
                 for channel in self.channels.values()
             },
         }

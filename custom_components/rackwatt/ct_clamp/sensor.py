@@ -25,7 +25,6 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..coordinator import RackwattConfigEntry
 from .channel import ChannelReading
-from .const import SUBENTRY_CHANNEL
 from .coordinator import CtClampCoordinator, CtClampData
 from .entity import BoardEntity, ChannelEntity, async_board_device_id
 
@@ -211,17 +210,18 @@ async def async_setup_entry(
             BOARD_SENSORS, "estimated_total_power" if any(assumed) else "total_power"
         )
     )
-    for subentry in entry.get_subentries_of_type(SUBENTRY_CHANNEL):
-        channel = coordinator.channels[subentry.subentry_id]
+    for channel in coordinator.channels.values():
         async_add_entities(
             (
-                ChannelSensor(coordinator, description, subentry, board_device_id)
+                ChannelSensor(
+                    coordinator, description, channel.subentry, board_device_id
+                )
                 for description in _named(
                     CHANNEL_SENSORS,
                     "estimated_power" if channel.assumes_supply else None,
                 )
             ),
-            config_subentry_id=subentry.subentry_id,
+            config_subentry_id=channel.key,
         )
 
 
