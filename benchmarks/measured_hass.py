@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-import os
 from pathlib import Path
 import tempfile
 from typing import Any
@@ -57,8 +56,6 @@ async def measured_hass() -> AsyncIterator[MeasuredHass]:
     )
     if await setup.wait():
         raise HassError("script/setup demo failed.")
-    # hass is to see the components of its own directory, not of ours
-    os.environ["PYTHONSAFEPATH"] = "1"
     with tempfile.TemporaryDirectory(prefix="rackwatt-bench-") as directory:
         config = Path(directory)
         components = config / "custom_components"

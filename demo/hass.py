@@ -19,6 +19,7 @@ from .process import spawn, terminate
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-hass" / "bin" / "python"
+INSIDE = ROOT / "demo" / "inside.py"
 RESTART_EXIT_CODE = 100  # how hass asks whoever started it to start it again
 
 # Without default_config: its go2rtc, dhcp, ssdp, usb, bluetooth, cloud and zeroconf
@@ -140,7 +141,7 @@ class Hass:
 
     def _command(self) -> list[str | Path]:
         """Return the command line, measuring coverage where our caller does."""
-        run: list[str | Path] = ["-m", "homeassistant", "--config", self.config]
+        run: list[str | Path] = [INSIDE, "--config", self.config]
         if data := os.environ.get("COVERAGE_FILE"):
             # not by the project's settings: their `source` makes coverage look for
             # files at the end, and Home Assistant reports that as a blocking call

@@ -8,17 +8,20 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .blip_meter.coordinator import BlipMeterCoordinator
-from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
+from .ct_clamp.coordinator import CtClampCoordinator
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
     BLIP_METER: BlipMeterCoordinator,
+    CT_CLAMP: CtClampCoordinator,
 }
 PLATFORMS: dict[str, list[Platform]] = {
     BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
+    CT_CLAMP: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR],
 }
 
 
@@ -34,10 +37,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: RackwattConfigEntry) -> 
     coordinator = COORDINATORS[kind](hass, entry)
     # before anything is opened: this also runs after a set-up that failed
     entry.async_on_unload(coordinator.async_close)
+    # a part that is added while the source starts is not to be missed
+    entry.async_on_unload(entry.add_update_listener(_async_reload))
     await coordinator.async_config_entry_first_refresh()
     entry.runtime_data = coordinator
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS[kind])
-    entry.async_on_unload(entry.add_update_listener(_async_reload))
     return True
 
 

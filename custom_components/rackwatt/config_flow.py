@@ -14,17 +14,21 @@ from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
-from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN
+from .ct_clamp.channel_flow import ChannelFlow
+from .ct_clamp.const import SUBENTRY_CHANNEL
+from .ct_clamp.flow import CtClampFlow
 
 # What the menu offers: the sources that work
-SOURCES = (BLIP_METER,)
+SOURCES = (BLIP_METER, CT_CLAMP)
 
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},
+    CT_CLAMP: {SUBENTRY_CHANNEL: ChannelFlow},
 }
 
 
-class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
+class RackwattConfigFlow(BlipMeterFlow, CtClampFlow, domain=DOMAIN):
     """Pick a source, then follow its own steps."""
 
     VERSION = 1
@@ -49,7 +53,10 @@ class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Follow the steps of the source of this entry."""
-        steps = {BLIP_METER: self.async_step_blip_meter}
+        steps = {
+            BLIP_METER: self.async_step_blip_meter,
+            CT_CLAMP: self.async_step_ct_clamp,
+        }
         return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
 
     @override

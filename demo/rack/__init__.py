@@ -1,7 +1,8 @@
 """The simulated rack: each part plays one device, at the lowest level that a machine has."""
 
 from .blip import BlipMeter
+from .clamps import Clamps
 from .part import Part
 
 # Each source of Rackwatt has its part here
-PARTS: tuple[type[Part], ...] = (BlipMeter,)
+PARTS: tuple[type[Part], ...] = (BlipMeter, Clamps)
