@@ -1,6 +1,7 @@
 """What is known of a probe over many readings. No Home Assistant in here."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 from .bus import ProbeReading
 from .probe import MODELS, Fault, family_of
@@ -35,7 +36,7 @@ class ProbeState:
             and self.bad_in_a_row < BAD_IN_A_ROW
         )
 
-    def after(self, reading: ProbeReading) -> ProbeState:
+    def after(self, reading: ProbeReading) -> Self:
         """Return the state after another reading."""
         if reading.temperature is None:
             fault = reading.fault
@@ -56,15 +57,15 @@ class ProbeState:
             bad_in_a_row=0,
         )
 
-    def missed(self) -> ProbeState:
+    def missed(self) -> Self:
         """Return the state after a cycle in which the bus gave no answer at all."""
         return replace(self, bad_in_a_row=self.bad_in_a_row + 1)
 
-    def pulled_out(self) -> ProbeState:
+    def pulled_out(self) -> Self:
         """Return the state of the probe that is no longer on its bus."""
         return replace(self, is_present=False, celsius=None, bad_in_a_row=0)
 
-    def plugged_in(self, bus: str) -> ProbeState:
+    def plugged_in(self, bus: str) -> Self:
         """Return the state of the probe that is on a bus, maybe another one."""
         return replace(self, is_present=True, bus=bus)
 
