@@ -9,22 +9,28 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
-from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .const import BLIP_METER, CONF_KIND, DOMAIN, TEMPERATURE_PROBE
+from .temperature_probe.flow import TemperatureProbeFlow, TemperatureProbeOptionsFlow
 
 # What the menu offers: the sources that work
-SOURCES = (BLIP_METER,)
+SOURCES = (BLIP_METER, TEMPERATURE_PROBE)
 
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},
 }
 
+OPTIONS_FLOWS: dict[str, type[OptionsFlow]] = {
+    TEMPERATURE_PROBE: TemperatureProbeOptionsFlow,
+}
 
-class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
+
+class RackwattConfigFlow(BlipMeterFlow, TemperatureProbeFlow, domain=DOMAIN):
     """Pick a source, then follow its own steps."""
 
     VERSION = 1
@@ -38,6 +44,20 @@ class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
         """Return the parts that a user can add to a source."""
         return SUBENTRY_FLOWS.get(config_entry.data[CONF_KIND], {})
 
+    @classmethod
+    @callback
+    @override
+    def async_supports_options_flow(cls, config_entry: ConfigEntry) -> bool:
+        """Return whether a source has options."""
+        return config_entry.data[CONF_KIND] in OPTIONS_FLOWS
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the options of a source."""
+        return OPTIONS_FLOWS[config_entry.data[CONF_KIND]]()
+
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
@@ -49,7 +69,10 @@ class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Follow the steps of the source of this entry."""
-        steps = {BLIP_METER: self.async_step_blip_meter}
+        steps = {
+            BLIP_METER: self.async_step_blip_meter,
+            TEMPERATURE_PROBE: self.async_step_temperature_probe,
+        }
         return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
 
     @override

@@ -183,7 +183,7 @@ class BusMaster:
         self._files: dict[str, Readable] = {}
         self._trigger: Writable | None = None
         self._mutex = asyncio.Lock()
-        self._is_converting = False
+        self.is_converting = False
         self.folder.mkdir()
         self._settle()
         (tree.path / self.name).symlink_to(self.folder)
@@ -285,7 +285,7 @@ class BusMaster:
 
     async def _read(self, probe: Probe) -> str:
         """Answer a read of `w1_slave`."""
-        if self._is_converting and probe.family != DS28EA00:
+        if self.is_converting and probe.family != DS28EA00:
             return ""
         if probe.faults and probe.faults[0] is Fault.SILENT:
             await asyncio.Event().wait()
@@ -302,7 +302,7 @@ class BusMaster:
 
     async def _convert_all(self) -> None:
         """Take the time that the slowest probe needs."""
-        self._is_converting = True
+        self.is_converting = True
         probes = self._in_bulk()
         try:
             await self._convert(
@@ -310,7 +310,7 @@ class BusMaster:
                 is_powered=all(probe.is_powered for probe in probes),
             )
         finally:
-            self._is_converting = False
+            self.is_converting = False
 
     def _keep(self, written: bytes) -> None:
         """Keep what has been converted, if the driver would have understood."""

@@ -1,13 +1,13 @@
 """Files whose reads and writes block while somebody answers, as attributes of sysfs do.
 
-An attribute to read is a FIFO with a fresh inode for every reader: inotify tells that
-it was opened, the next one takes its place, and the reader waits until the answer has
-been written and our end is closed. An attribute to write is a FIFO kept full: a write
-blocks until it has been drained.
+An attribute is a FIFO with a fresh inode for everybody who opens it: inotify tells that
+it was opened, and the next one takes its place. A reader waits until the answer has
+been written and our end is closed. A writer finds it full, and waits until it has been
+drained.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 import contextlib
 import ctypes
 import fcntl
@@ -15,10 +15,10 @@ import os
 from pathlib import Path
 import struct
 import threading
-from typing import Any, override
+from typing import override
 
 # From <sys/inotify.h>
-IN_CLOSE_WRITE, IN_OPEN, IN_ONESHOT = 0x8, 0x20, 0x8000_0000
+IN_CLOSE_WRITE, IN_OPEN = 0x8, 0x20
 EVENT = struct.Struct("iIII")
 PIPE_SIZE = 4096
 # An attribute of the real sysfs that not even root may open for writing
@@ -31,6 +31,50 @@ def deny(attribute: Path) -> None:
     attribute.symlink_to(READ_ONLY)
 
 
+class Pipe:
+    """The inode that one reader or writer of an attribute opens."""
+
+    def __init__(self, attribute: Attribute) -> None:
+        """Make it beside the attribute; watched before anybody can open it."""
+        path = attribute.path.with_name(f".{attribute.path.name}")
+        self._attribute = attribute
+        os.mkfifo(path, 0o644)
+        # For both directions, so that our own open does not block
+        self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        attribute.prepare(self)
+        self._watch = attribute.files.watch(path, self, attribute.mask)
+        self._task: asyncio.Task[None] | None = None
+        path.rename(attribute.path)
+
+    def opened(self) -> None:
+        """Put a fresh inode into place, and serve whoever has opened this one."""
+        if self._task is None:
+            self._attribute.renew()
+            self._task = asyncio.create_task(self._attribute.serve(self))
+            self._task.add_done_callback(self._served)
+
+    def closed(self) -> None:
+        """Take what a writer has written."""
+        self._attribute.written(self)
+        self.close()
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        """Our end is the last of a reader's file; a writer closes his himself."""
+        if not self._attribute.mask & IN_CLOSE_WRITE:
+            self.close()
+        if not task.cancelled():
+            task.result()
+
+    def close(self) -> None:
+        """Let go; whoever waits gets nothing."""
+        self._attribute.files.unwatch(self._watch)
+        if self._task is not None:
+            self._task.cancel()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
 class Attribute:
     """One blocking file."""
 
@@ -39,71 +83,45 @@ class Attribute:
     def __init__(self, files: BlockingFiles, path: Path) -> None:
         """Make the file."""
         self.path = path
-        self._files = files
-        self._tasks: dict[asyncio.Task[None], int] = {}
-        self._descriptor = -1
-        self._watch = -1
+        self.files = files
+        self._pipes: list[Pipe] = []
+        self.renew()
 
-    def _make(self, path: Path) -> None:
-        """Make a FIFO; the open for both directions never blocks."""
-        os.mkfifo(path, 0o644)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    def renew(self) -> None:
+        """Put a fresh pipe into place."""
+        self._pipes = [pipe for pipe in self._pipes if pipe.descriptor >= 0]
+        self._pipes.append(Pipe(self))
 
-    def opened(self) -> None:
-        """Somebody has opened the file."""
+    def prepare(self, pipe: Pipe) -> None:
+        """Make a pipe block."""
+
+    async def serve(self, pipe: Pipe) -> None:
+        """Do what makes whoever has opened a pipe wait, then let him go on."""
         raise NotImplementedError
 
-    def closed(self) -> None:
-        """Somebody who could write has closed the file."""
+    def written(self, pipe: Pipe) -> None:
+        """Take what was written into a pipe."""
 
     def forget(self) -> None:
-        """Let go of the file; whoever waits for it gets nothing."""
-        self._files.unwatch(self._watch)
-        for task in self._tasks:
-            task.cancel()
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Let go of the file."""
+        for pipe in self._pipes:
+            pipe.close()
 
 
 class Readable(Attribute):
     """A file that blocks its reader until there is an answer."""
 
-    mask = IN_OPEN | IN_ONESHOT
-
     def __init__(
         self, files: BlockingFiles, path: Path, answer: Callable[[], Awaitable[str]]
     ) -> None:
         """Make the file."""
-        super().__init__(files, path)
         self._answer = answer
-        self._arm()
-
-    def _arm(self) -> None:
-        """Put a fresh FIFO into place, watched before it can be opened."""
-        fresh = self.path.with_name(f".{self.path.name}")
-        self._make(fresh)
-        self._watch = self._files.watch(fresh, self)
-        fresh.rename(self.path)
+        super().__init__(files, path)
 
     @override
-    def opened(self) -> None:
-        """Answer this reader; the next one gets the next FIFO."""
-        descriptor = self._descriptor
-        self._arm()
-        task = asyncio.create_task(self._serve(descriptor))
-        self._tasks[task] = descriptor
-        task.add_done_callback(self._served)
-
-    async def _serve(self, descriptor: int) -> None:
+    async def serve(self, pipe: Pipe) -> None:
         """Write the answer."""
-        os.write(descriptor, (await self._answer()).encode("latin-1"))
-
-    def _served(self, task: asyncio.Task[None]) -> None:
-        """Close our end, which is the end of the file for the reader."""
-        os.close(self._tasks.pop(task))
-        if not task.cancelled():
-            task.result()
+        os.write(pipe.descriptor, (await self._answer()).encode("latin-1"))
 
 
 class Writable(Attribute):
@@ -115,41 +133,31 @@ class Writable(Attribute):
         self,
         files: BlockingFiles,
         path: Path,
-        work: Callable[[], Coroutine[Any, Any, None]],
-        written: Callable[[bytes], None],
+        work: Callable[[], Awaitable[None]],
+        take: Callable[[bytes], None],
     ) -> None:
         """Make the file."""
-        super().__init__(files, path)
         self._work = work
-        self._written = written
-        self._make(path)
-        fcntl.fcntl(self._descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
-        self._fill()
-        self._watch = files.watch(path, self)
-
-    def _fill(self) -> None:
-        """Leave no room for the next writer."""
-        os.write(self._descriptor, bytes(PIPE_SIZE))
+        self._take = take
+        super().__init__(files, path)
 
     @override
-    def opened(self) -> None:
-        """Do the work, then let the writer write."""
-        task = asyncio.create_task(self._serve())
-        self._tasks[task] = -1
-        task.add_done_callback(lambda task: self._tasks.pop(task) and None)
+    def prepare(self, pipe: Pipe) -> None:
+        """Leave no room in the pipe."""
+        fcntl.fcntl(pipe.descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+        os.write(pipe.descriptor, bytes(PIPE_SIZE))
 
-    async def _serve(self) -> None:
+    @override
+    async def serve(self, pipe: Pipe) -> None:
         """Do the work, then drain what blocks the writer."""
         await self._work()
-        os.read(self._descriptor, PIPE_SIZE)
+        os.read(pipe.descriptor, PIPE_SIZE)
 
     @override
-    def closed(self) -> None:
-        """Hand over what was written."""
+    def written(self, pipe: Pipe) -> None:
+        """Hand over what was written, if anything was."""
         with contextlib.suppress(BlockingIOError):
-            self._written(os.read(self._descriptor, PIPE_SIZE))
-        with contextlib.suppress(BlockingIOError):
-            self._fill()
+            self._take(os.read(pipe.descriptor, PIPE_SIZE).lstrip(b"\0"))
 
 
 class BlockingFiles:
@@ -159,7 +167,7 @@ class BlockingFiles:
         """Start the thread."""
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._inotify = self._libc.inotify_init1(os.O_NONBLOCK)
-        self._attributes: dict[int, Attribute] = {}
+        self._pipes: dict[int, Pipe] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="blocking-files")
         self._thread.start()
@@ -180,39 +188,35 @@ class BlockingFiles:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
-    def watch(self, path: Path, attribute: Attribute) -> int:
-        """Tell an attribute when its file is opened or closed."""
+    def watch(self, path: Path, pipe: Pipe, mask: int) -> int:
+        """Tell a pipe when it is opened or closed."""
         watch: int = self._libc.inotify_add_watch(
-            self._inotify, os.fsencode(path), ctypes.c_uint32(attribute.mask)
+            self._inotify, os.fsencode(path), mask
         )
         if watch < 0:
             raise OSError(ctypes.get_errno(), "inotify_add_watch", str(path))
-        self._attributes[watch] = attribute
+        self._pipes[watch] = pipe
         return watch
 
     def unwatch(self, watch: int) -> None:
         """Tell nobody any more."""
-        if self._attributes.pop(watch, None):
+        if self._pipes.pop(watch, None):
             self._libc.inotify_rm_watch(self._inotify, watch)
 
     def _notice(self) -> None:
         """Hand on what inotify has seen."""
         events = os.read(self._inotify, 64 * EVENT.size)
         for watch, mask, _, _ in EVENT.iter_unpack(events):
-            attribute = self._attributes.get(watch)
-            if attribute is None:
-                continue
-            if attribute.mask & IN_ONESHOT:
-                del self._attributes[watch]
-            if mask & IN_OPEN:
-                attribute.opened()
-            if mask & IN_CLOSE_WRITE:
-                attribute.closed()
+            pipe = self._pipes.get(watch)
+            if pipe and mask & IN_OPEN:
+                pipe.opened()
+            if pipe and mask & IN_CLOSE_WRITE:
+                pipe.closed()
 
     async def _forget_all(self) -> None:
         """Let go of every file and wait for those who answer."""
-        for attribute in list(self._attributes.values()):
-            attribute.forget()
+        for pipe in list(self._pipes.values()):
+            pipe.close()
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()

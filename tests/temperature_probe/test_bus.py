@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from .conftest import probe
 from custom_components.rackwatt.temperature_probe.bus import (
     BusReport,
     Method,
@@ -15,16 +16,11 @@ from custom_components.rackwatt.temperature_probe.bus import (
     load_library,
 )
 from custom_components.rackwatt.temperature_probe.probe import Fault as Refusal
-from demo.rack.one_wire import BusMaster, Fault, OneWireTree, Probe
+from demo.rack.one_wire import BusMaster, Fault, OneWireTree
 from demo.rack.sysfs import deny
 
 # Slow enough that threads meet in a conversion on a busy machine too
 CONVERSIONS_MEET = 4
-
-
-def probe(number: int, celsius: float = 21.5, family: str = "28", **kwargs) -> Probe:
-    """Return a probe at a steady temperature."""
-    return Probe(probe_id=f"{family}-{number:012x}", celsius=lambda: celsius, **kwargs)
 
 
 class Reader:

@@ -16,6 +16,10 @@ from typing import Any
 
 from .probe import Fault, RefusedReadingError, Temperature, family_of, is_phantom, judge
 
+# Without it the import of w1thermsensor runs modprobe twice, and fails after more than
+# a second where there is no 1-Wire
+os.environ["W1THERMSENSOR_NO_KERNEL_MODULE"] = "1"
+
 MASTER = re.compile(r"w1_bus_master\d+")
 BULK_TRIGGER = "therm_bulk_read"
 # The driver ignores anything but these eight bytes, without an error
@@ -114,13 +118,8 @@ def folder_of(path: Path, names: Iterable[str]) -> Folder:
 
 
 def load_library() -> Any:
-    """Import w1thermsensor, and keep it from loading kernel modules.
-
-    Where there is no 1-Wire yet its import would run modprobe twice and raise an error
-    after more than a second.
-    """
-    os.environ["W1THERMSENSOR_NO_KERNEL_MODULE"] = "1"
-    import w1thermsensor  # noqa: PLC0415  # installed on demand
+    """Import w1thermsensor, which is installed when an entry needs it."""
+    import w1thermsensor  # noqa: PLC0415
 
     return w1thermsensor
 
@@ -132,10 +131,6 @@ class _KeptText:
         """Initialize the file."""
         self._path = path
         self.text = ""
-
-    def exists(self) -> bool:
-        """Tell whether the file is there."""
-        return self._path.exists()
 
     def open(self, mode: str) -> io.StringIO:
         """Read the file in one go, and keep what was read."""
