@@ -38,20 +38,25 @@ def probe(
     return Probe(probe_id=f"{family}-{number:012x}", celsius=lambda: celsius, **changes)
 
 
-async def set_up(
-    hass: HomeAssistant, tree: OneWireTree, **options: Any
-) -> MockConfigEntry:
-    """Set up a tree, with every entity of it."""
+async def add_tree(hass: HomeAssistant, path: Path, **options: Any) -> MockConfigEntry:
+    """Set up a tree by its path."""
     entry = MockConfigEntry(
         domain="rackwatt",
         title="1-Wire",
-        data={"kind": "temperature_probe", "path": str(tree.path)},
+        data={"kind": "temperature_probe", "path": str(path)},
         options=options,
     )
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+async def set_up(
+    hass: HomeAssistant, tree: OneWireTree, **options: Any
+) -> MockConfigEntry:
+    """Set up a tree."""
+    return await add_tree(hass, tree.path, **options)
 
 
 def coordinator_of(entry: MockConfigEntry) -> TemperatureProbeCoordinator:
