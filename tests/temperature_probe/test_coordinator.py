@@ -52,8 +52,8 @@ async def test_set_up(hass: HomeAssistant, tree: OneWireTree, bus: BusMaster) ->
     assert value_of(hass, one) == "21.4375"
     assert value_of(hass, two) == "-3.25"
     assert value_of(hass, one, "crc_errors") == "0"
-    assert value_of(hass, one, "bad_readings") == "0"
-    assert value_of(hass, one, "last_fault") == "unknown"
+    assert value_of(hass, one, "refused_readings") == "0"
+    assert value_of(hass, one, "last_fault") == "none"
     state = state_of(hass, f"{one.probe_id}_temperature")
     assert state is not None
     assert state.attributes["device_class"] == "temperature"
@@ -118,7 +118,7 @@ async def test_one_bad_reading(
         await refresh(hass, entry)
         shown.append(value_of(hass, one))
     assert shown == ["21.5"] * 6 + ["unavailable", "21.5"]
-    assert value_of(hass, one, "bad_readings") == "5"
+    assert value_of(hass, one, "refused_readings") == "5"
     assert value_of(hass, one, "crc_errors") == "3"
     assert value_of(hass, one, "last_fault") == "no_answer"
 

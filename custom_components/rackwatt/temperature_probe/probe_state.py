@@ -22,7 +22,7 @@ class ProbeState:
     bits: int | None = None
     is_present: bool = True
     bad_in_a_row: int = 0
-    bad_readings: int = 0
+    refused_readings: int = 0
     crc_errors: int = 0
     read_seconds: float | None = None
     last_fault: Fault | None = None
@@ -44,7 +44,7 @@ class ProbeState:
                 self,
                 read_seconds=reading.seconds,
                 bad_in_a_row=self.bad_in_a_row + 1,
-                bad_readings=self.bad_readings + 1,
+                refused_readings=self.refused_readings + 1,
                 crc_errors=self.crc_errors + (fault is not None and fault.is_checksum),
                 last_fault=fault,
             )

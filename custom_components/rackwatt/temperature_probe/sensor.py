@@ -20,6 +20,8 @@ from .entity import ProbeEntity, TreeEntity, async_tree_device_id
 from .probe import Fault
 from .probe_state import ProbeState
 
+NO_FAULT = "none"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSensorDescription(SensorEntityDescription):
@@ -57,19 +59,19 @@ PROBE_SENSORS: tuple[ProbeSensorDescription, ...] = (
         value_fn=lambda probe: probe.crc_errors,
     ),
     ProbeSensorDescription(
-        key="bad_readings",
-        translation_key="bad_readings",
+        key="refused_readings",
+        translation_key="refused_readings",
         entity_category=EntityCategory.DIAGNOSTIC,
         state_class=SensorStateClass.TOTAL_INCREASING,
-        value_fn=lambda probe: probe.bad_readings,
+        value_fn=lambda probe: probe.refused_readings,
     ),
     ProbeSensorDescription(
         key="last_fault",
         translation_key="last_fault",
         device_class=SensorDeviceClass.ENUM,
         entity_category=EntityCategory.DIAGNOSTIC,
-        options=list(Fault),
-        value_fn=lambda probe: probe.last_fault,
+        options=[NO_FAULT, *Fault],
+        value_fn=lambda probe: probe.last_fault or NO_FAULT,
     ),
     ProbeSensorDescription(
         key="read_time",
