@@ -5,23 +5,27 @@ from typing import Any
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
+from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .blip_meter.coordinator import BlipMeterCoordinator
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, TEMPERATURE_PROBE
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
 from .ct_clamp.coordinator import CtClampCoordinator
 from .services import async_setup_services
+from .temperature_probe.coordinator import TemperatureProbeCoordinator
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
     BLIP_METER: BlipMeterCoordinator,
     CT_CLAMP: CtClampCoordinator,
+    TEMPERATURE_PROBE: TemperatureProbeCoordinator,
 }
 PLATFORMS: dict[str, list[Platform]] = {
     BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
     CT_CLAMP: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR],
+    TEMPERATURE_PROBE: [Platform.SENSOR],
 }
 
 
@@ -50,6 +54,13 @@ async def async_unload_entry(hass: HomeAssistant, entry: RackwattConfigEntry) ->
     return await hass.config_entries.async_unload_platforms(
         entry, PLATFORMS[entry.data[CONF_KIND]]
     )
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: RackwattConfigEntry, device: DeviceEntry
+) -> bool:
+    """Let the user remove a device that is gone."""
+    return entry.runtime_data.async_forget_device(device)
 
 
 async def _async_reload(hass: HomeAssistant, entry: RackwattConfigEntry) -> None:

@@ -9,26 +9,34 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, TEMPERATURE_PROBE
 from .ct_clamp.channel_flow import ChannelFlow
 from .ct_clamp.const import SUBENTRY_CHANNEL
 from .ct_clamp.flow import CtClampFlow
+from .temperature_probe.flow import TemperatureProbeFlow, TemperatureProbeOptionsFlow
 
 # What the menu offers: the sources that work
-SOURCES = (BLIP_METER, CT_CLAMP)
+SOURCES = (BLIP_METER, CT_CLAMP, TEMPERATURE_PROBE)
 
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},
     CT_CLAMP: {SUBENTRY_CHANNEL: ChannelFlow},
 }
 
+OPTIONS_FLOWS: dict[str, type[OptionsFlow]] = {
+    TEMPERATURE_PROBE: TemperatureProbeOptionsFlow,
+}
 
-class RackwattConfigFlow(BlipMeterFlow, CtClampFlow, domain=DOMAIN):
+
+class RackwattConfigFlow(
+    BlipMeterFlow, CtClampFlow, TemperatureProbeFlow, domain=DOMAIN
+):
     """Pick a source, then follow its own steps."""
 
     VERSION = 1
@@ -41,6 +49,20 @@ class RackwattConfigFlow(BlipMeterFlow, CtClampFlow, domain=DOMAIN):
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Return the parts that a user can add to a source."""
         return SUBENTRY_FLOWS.get(config_entry.data[CONF_KIND], {})
+
+    @classmethod
+    @callback
+    @override
+    def async_supports_options_flow(cls, config_entry: ConfigEntry) -> bool:
+        """Return whether a source has options."""
+        return config_entry.data[CONF_KIND] in OPTIONS_FLOWS
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the options of a source."""
+        return OPTIONS_FLOWS[config_entry.data[CONF_KIND]]()
 
     @override
     async def async_step_user(
@@ -56,6 +78,7 @@ class RackwattConfigFlow(BlipMeterFlow, CtClampFlow, domain=DOMAIN):
         steps = {
             BLIP_METER: self.async_step_blip_meter,
             CT_CLAMP: self.async_step_ct_clamp,
+            TEMPERATURE_PROBE: self.async_step_temperature_probe,
         }
         return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
 

@@ -11,3 +11,4 @@ CONF_KIND: Final = "kind"
 
 BLIP_METER: Final = "blip_meter"
 CT_CLAMP: Final = "ct_clamp"
+TEMPERATURE_PROBE: Final = "temperature_probe"

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator
 
 from .const import LOGGER
@@ -35,6 +36,11 @@ class RackwattCoordinator[_DataT](DataUpdateCoordinator[_DataT]):
 
     async def async_close(self) -> None:
         """Close what the source has opened; also after a set-up that failed."""
+
+    @callback
+    def async_forget_device(self, device: DeviceEntry) -> bool:
+        """Forget a device that the user removes; return whether he may."""
+        return False
 
     def diagnostics(self) -> dict[str, Any]:
         """Return what helps to find a fault, beside the data."""

@@ -33,6 +33,7 @@ ADS1X15 = Requirement(
     package="adafruit-circuitpython-ads1x15>=3.0.5,<4",
     module="adafruit_ads1x15.ads1115",
 )
+W1THERMSENSOR = Requirement(package="w1thermsensor>=2.3,<3", module="w1thermsensor")
 
 
 class RequirementMissingError(UpdateFailed):

@@ -4,14 +4,19 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .blip_meter.sensor import async_setup_entry as setup_blip_meter
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, TEMPERATURE_PROBE
 from .coordinator import RackwattConfigEntry
 from .ct_clamp.sensor import async_setup_entry as setup_ct_clamp
+from .temperature_probe.sensor import async_setup_entry as setup_temperature_probe
 
 # Values come from the coordinators; entities never ask a device
 PARALLEL_UPDATES = 0
 
-SETUP = {BLIP_METER: setup_blip_meter, CT_CLAMP: setup_ct_clamp}
+SETUP = {
+    BLIP_METER: setup_blip_meter,
+    CT_CLAMP: setup_ct_clamp,
+    TEMPERATURE_PROBE: setup_temperature_probe,
+}
 
 
 async def async_setup_entry(

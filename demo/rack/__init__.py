@@ -3,6 +3,7 @@
 from .blip import BlipMeter
 from .clamps import Clamps
 from .part import Part
+from .temperature_probe import TemperatureProbes
 
 # Each source of Rackwatt has its part here
-PARTS: tuple[type[Part], ...] = (BlipMeter, Clamps)
+PARTS: tuple[type[Part], ...] = (BlipMeter, Clamps, TemperatureProbes)

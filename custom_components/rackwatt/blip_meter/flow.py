@@ -1,7 +1,7 @@
 """Config flow steps of a blip meter."""
 
 from collections.abc import Mapping
-from typing import Any, Self, override
+from typing import Any, override
 
 import probatio
 
@@ -129,14 +129,8 @@ class BlipMeterFlow(SourceFlow):
 
     def __init__(self) -> None:
         """Initialize the flow."""
+        super().__init__()
         self._port: dict[str, Any] = {}
-
-    @override
-    def is_matching(self, other_flow: Self) -> bool:
-        """Return whether another flow is about the same port."""
-        return bool(self._port) and (
-            self._port.get(CONF_PORT) == other_flow._port.get(CONF_PORT)
-        )
 
     @override
     async def async_step_usb(self, discovery_info: UsbServiceInfo) -> ConfigFlowResult:

@@ -1,0 +1,1 @@
+"""Temperatures of the rack, from probes on a 1-Wire bus."""
