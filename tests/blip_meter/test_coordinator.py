@@ -334,3 +334,47 @@ async def test_unload_closes_the_port(
     _, writer = await async_open_port(line.port, 9600, "N")
     await async_close_port(writer)
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
+
+
+async def test_a_meter_that_is_not_set_up_is_offered_once(
+    hass: HomeAssistant, line: SerialLine
+) -> None:
+    """By its blips or by its name; it costs the others nothing."""
+    entry = blip_entry(line.port)
+    await set_up(hass, entry)
+    issues = ir.async_get(hass)
+    line.send(b"INFO 3 Cooling\n3 3600\n3 3600\n4 3600\n1 3600\n")
+    await until(hass, lambda: _counted(hass) == 1)
+    offered = [
+        issue.translation_placeholders
+        for issue in issues.issues.values()
+        if issue.translation_key == "new_meter"
+    ]
+    assert offered == [
+        {"meter_id": "3", "name": "Blip meter"},
+        {"meter_id": "4", "name": "Blip meter"},
+    ]
+
+
+async def test_asking_for_an_update_changes_nothing(
+    hass: HomeAssistant, line: SerialLine
+) -> None:
+    """Blips are pushed; there is nothing to poll."""
+    entry = blip_entry(line.port)
+    await set_up(hass, entry)
+    before = entry.runtime_data.data
+    await entry.runtime_data.async_refresh()
+    assert entry.runtime_data.data == before
+
+
+async def test_a_line_whose_meter_was_removed(
+    hass: HomeAssistant, line: SerialLine
+) -> None:
+    """Its blips belong to nobody; the line is still read."""
+    entry = blip_entry(line.port, line_format="ms")
+    await set_up(hass, entry)
+    hass.config_entries.async_remove_subentry(entry, next(iter(entry.subentries)))
+    await hass.async_block_till_done()
+    line.send(b"3600\n3600\nwhat?\n")
+    await until(hass, lambda: state(hass, REJECTED) == "1")
+    assert hass.states.get(ENERGY) is None

@@ -259,8 +259,8 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
     def _count(self, pulse: Pulse, stamp: int, now: float) -> None:
         """Count a blip for its meter."""
         if (counted := self._meter_of(pulse.meter_id)) is None:
-            assert pulse.meter_id is not None
-            self._offer(pulse.meter_id)
+            if pulse.meter_id is not None:
+                self._offer(pulse.meter_id)
             return
         accepted = counted.meter.pulse(pulse, stamp, now)
         if accepted is None:
