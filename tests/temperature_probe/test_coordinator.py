@@ -1,11 +1,14 @@
 """A tree in Home Assistant: probes come, measure, fail and go."""
 
 import asyncio
+from datetime import timedelta
+import logging
 from pathlib import Path
 import threading
 from unittest.mock import patch
 
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from homeassistant.components.diagnostics import REDACTED
 from homeassistant.config_entries import ConfigEntryState
@@ -16,6 +19,7 @@ from homeassistant.helpers import (
     issue_registry as ir,
 )
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 
 from .conftest import coordinator_of, probe, refresh, set_up, state_of, value_of
 from custom_components.rackwatt.requirements import (
@@ -121,6 +125,44 @@ async def test_one_bad_reading(
     assert value_of(hass, one, "refused_readings") == "5"
     assert value_of(hass, one, "crc_errors") == "3"
     assert value_of(hass, one, "last_fault") == "no_answer"
+
+
+async def test_logged_once(
+    hass: HomeAssistant,
+    tree: OneWireTree,
+    bus: BusMaster,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A probe that goes dark is logged once, and once when it is back."""
+    caplog.set_level(logging.INFO)
+    one = probe(1, faults=[None, *[Fault.POWER_FAULT] * 6, None])
+    bus.plug(one)
+    entry = await set_up(hass, tree)
+    for _ in range(8):
+        await refresh(hass, entry)
+    lines = [line for line in caplog.messages if f"{one.probe_id} on " in line]
+    assert lines == [
+        "28-000000000001 on w1_bus_master1 is lost: power_fault",
+        "28-000000000001 on w1_bus_master1 is back",
+    ]
+    bus.unplug(one)
+    await refresh(hass, entry)
+    assert "28-000000000001 on w1_bus_master1 is lost: pulled out" in caplog.messages
+
+
+async def test_polls(hass: HomeAssistant, tree: OneWireTree, bus: BusMaster) -> None:
+    """The tree is read by itself, also while none of its entities is enabled."""
+    entry = await set_up(hass, tree, poll_interval=45)
+    registry = er.async_get(hass)
+    for item in er.async_entries_for_config_entry(registry, entry.entry_id):
+        registry.async_update_entity(
+            item.entity_id, disabled_by=er.RegistryEntryDisabler.USER
+        )
+    one = probe(1)
+    bus.plug(one)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=46))
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert value_of(hass, one) == "21.5"
 
 
 async def test_never_read(
@@ -406,6 +448,25 @@ async def test_slow_bus(hass: HomeAssistant, tree: OneWireTree, bus: BusMaster) 
             await asyncio.sleep(0.01)
     assert value_of(hass, one) == "21.5"
     assert coordinator_of(entry).data.cycle_seconds is not None
+
+
+async def test_pulled_out_in_a_slow_cycle(
+    hass: HomeAssistant, tree: OneWireTree, bus: BusMaster
+) -> None:
+    """What a cycle says of a probe that is gone meanwhile counts for nothing."""
+    one, two = probe(1), probe(2)
+    bus.plug(one, two)
+    entry = await set_up(hass, tree)
+    tree.speed = 4
+    with patch.object(coordinator, "WAIT_FOR_BUSES", 0.01):
+        await refresh(hass, entry)
+        bus.unplug(one)
+        await refresh(hass, entry)
+    assert value_of(hass, one) == "unavailable"
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert value_of(hass, one) == "unavailable"
+    assert coordinator_of(entry).data.probes[one.probe_id].refused_readings == 0
+    assert value_of(hass, two) == "21.5"
 
 
 async def test_loop_is_free(

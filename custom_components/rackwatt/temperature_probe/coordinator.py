@@ -62,6 +62,7 @@ class TemperatureProbeCoordinator(RackwattCoordinator[TreeData]):
         self._workers: dict[str, BusWorker] = {}
         self._cycles: dict[str, asyncio.Task[None]] = {}
         self._probes: dict[str, ProbeState] = {}
+        self._dark: set[str] = set()
         self._reports: dict[str, BusReport] = {}
         self._issues: dict[str, str] = {}
         self._is_updating = False
@@ -114,17 +115,16 @@ class TemperatureProbeCoordinator(RackwattCoordinator[TreeData]):
         for name in self._workers.keys() - present.keys():
             await self._async_drop(name)
         for name, folder in present.items():
-            worker = self._workers.setdefault(name, BusWorker(folder, self._resolution))
-            worker.folder = folder
+            if worker := self._workers.get(name):
+                worker.folder = folder
+            else:
+                self._workers[name] = BusWorker(folder, self._resolution)
         plugged = {probe: name for name, f in present.items() for probe in f.probes}
         for probe_id, bus in plugged.items():
-            known = self._probes.get(probe_id)
-            if known is None:
-                self._probes[probe_id] = newcomer(probe_id, bus)
-            else:
-                self._probes[probe_id] = known.plugged_in(bus)
+            known = self._probes.get(probe_id) or newcomer(probe_id, bus)
+            self._set_probe(known.plugged_in(bus))
         for probe_id in self._probes.keys() - plugged.keys():
-            self._probes[probe_id] = self._probes[probe_id].pulled_out()
+            self._set_probe(self._probes[probe_id].pulled_out())
         self._count_missed()
 
     def _count_missed(self) -> None:
@@ -132,7 +132,7 @@ class TemperatureProbeCoordinator(RackwattCoordinator[TreeData]):
         for worker in self._workers.values():
             if worker.is_stuck:
                 for probe_id in worker.folder.probes:
-                    self._probes[probe_id] = self._probes[probe_id].missed()
+                    self._set_probe(self._probes[probe_id].missed())
 
     def _start_cycle(self, folder: Folder) -> None:
         """Let a bus be read, unless it still is."""
@@ -148,10 +148,22 @@ class TemperatureProbeCoordinator(RackwattCoordinator[TreeData]):
         self._reports[report.bus] = report
         for reading in report.readings:
             if (probe := self._probes.get(reading.probe_id)) and probe.is_present:
-                self._probes[reading.probe_id] = probe.after(reading)
+                self._set_probe(probe.after(reading))
         self._judge_buses()
         if not self._is_updating:
             self.async_set_updated_data(self._present_data())
+
+    def _set_probe(self, probe: ProbeState) -> None:
+        """Keep what is known of a probe; log once when it goes and when it is back."""
+        before = self._probes.get(probe.probe_id)
+        self._probes[probe.probe_id] = probe
+        if before and before.is_available and not probe.is_available:
+            self._dark.add(probe.probe_id)
+            reason = probe.last_fault if probe.is_present else "pulled out"
+            LOGGER.warning("%s on %s is lost: %s", probe.probe_id, probe.bus, reason)
+        elif probe.is_available and probe.probe_id in self._dark:
+            self._dark.remove(probe.probe_id)
+            LOGGER.info("%s on %s is back", probe.probe_id, probe.bus)
 
     def _present_data(self) -> TreeData:
         """Return what is known, with the user's corrections."""
@@ -212,8 +224,7 @@ class TemperatureProbeCoordinator(RackwattCoordinator[TreeData]):
         worker = self._workers.pop(name)
         if not await worker.close(WAIT_FOR_END):
             LOGGER.warning("%s of %s is stuck in the kernel", name, self.path)
-        if cycle := self._cycles.pop(name, None):
-            cycle.cancel()
+        self._cycles.pop(name).cancel()
         self._reports.pop(name, None)
 
     @override
