@@ -168,8 +168,11 @@ def main() -> int:
     try:
         with directory.claimed():
             asyncio.run(run_until_signal(directory, options.port, reset=options.reset))
-    except (HassError, OSError) as err:
+    except HassError as err:
         print(f"[demo] {err}", file=sys.stderr)
+        return 1
+    except OSError as err:
+        print(f"[demo] {err.strerror}: {err.filename}", file=sys.stderr)
         return 1
     return 0
 

@@ -228,8 +228,8 @@ def _running_on(config: Path) -> int | None:
             except BlockingIOError:
                 pid: int = json.load(lock)["pid"]
                 return pid
-    except FileNotFoundError:
-        pass
+    except FileNotFoundError, ValueError:
+        pass  # nothing was started here, or it starts at this very moment
     return None
 
 
