@@ -41,11 +41,21 @@ def say(text: str) -> None:
     print(f"[demo {time.monotonic() - _STARTED:5.1f} s] {text}", flush=True)
 
 
+def tcp_port(text: str) -> int:
+    """Return a TCP port."""
+    if 0 < (port := int(text)) < 65536:
+        return port
+    raise ValueError(text)
+
+
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument(
-        "--port", type=int, default=8123, help="TCP port of the page (default: 8123)"
+        "--port",
+        type=tcp_port,
+        default=8123,
+        help="TCP port of the page (default: 8123)",
     )
     parser.add_argument(
         "--config",
@@ -172,7 +182,8 @@ def main() -> int:
         print(f"[demo] {err}", file=sys.stderr)
         return 1
     except OSError as err:
-        print(f"[demo] {err.strerror}: {err.filename}", file=sys.stderr)
+        where = f": {err.filename}" if err.filename else ""
+        print(f"[demo] {err.strerror}{where}", file=sys.stderr)
         return 1
     return 0
 
