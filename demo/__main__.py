@@ -109,7 +109,7 @@ async def keep_running(hass: Hass) -> None:
         say("Restarting Home Assistant")
         await hass.start()
         say("Home Assistant is back")
-    raise HassError(f"Home Assistant ended with status {status}; its log is {hass.log}")
+    raise HassError(f"Home Assistant ended by itself with status {status}.")
 
 
 async def run(directory: Directory, port: int, *, reset: bool) -> None:

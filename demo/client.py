@@ -38,7 +38,10 @@ class Client:
         return self
 
     async def __aexit__(
-        self, _type: object, err: BaseException | None, _traceback: object
+        self,
+        _type: object = None,
+        err: BaseException | None = None,
+        _traceback: object = None,
     ) -> None:
         """Close the session; say what a lost connection means."""
         await self._session.close()

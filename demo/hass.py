@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 
@@ -52,7 +53,11 @@ class HassError(Exception):
 def local_time_zone() -> str:
     """Return the name of the machine's time zone."""
     name = os.environ.get("TZ") or str(Path("/etc/localtime").resolve())
-    return name.partition("zoneinfo/")[2] or "UTC"
+    name = name.removeprefix(":").rpartition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(name).key
+    except ValueError, OSError, ZoneInfoNotFoundError:
+        return "UTC"  # a file or a rule of its own: Home Assistant wants a name
 
 
 def _is_free(port: int) -> bool:
