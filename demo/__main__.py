@@ -41,11 +41,21 @@ def say(text: str) -> None:
     print(f"[demo {time.monotonic() - _STARTED:5.1f} s] {text}", flush=True)
 
 
+def tcp_port(text: str) -> int:
+    """Return a TCP port."""
+    if 0 < (port := int(text)) < 65536:
+        return port
+    raise ValueError(text)
+
+
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
     parser.add_argument(
-        "--port", type=int, default=8123, help="TCP port of the page (default: 8123)"
+        "--port",
+        type=tcp_port,
+        default=8123,
+        help="TCP port of the page (default: 8123)",
     )
     parser.add_argument(
         "--config",
@@ -99,7 +109,7 @@ async def keep_running(hass: Hass) -> None:
         say("Restarting Home Assistant")
         await hass.start()
         say("Home Assistant is back")
-    raise HassError(f"Home Assistant ended with status {status}; its log is {hass.log}")
+    raise HassError(f"Home Assistant ended by itself with status {status}.")
 
 
 async def run(directory: Directory, port: int, *, reset: bool) -> None:
@@ -168,8 +178,12 @@ def main() -> int:
     try:
         with directory.claimed():
             asyncio.run(run_until_signal(directory, options.port, reset=options.reset))
-    except (HassError, OSError) as err:
+    except HassError as err:
         print(f"[demo] {err}", file=sys.stderr)
+        return 1
+    except OSError as err:
+        where = f": {err.filename}" if err.filename else ""
+        print(f"[demo] {err.strerror}{where}", file=sys.stderr)
         return 1
     return 0
 

@@ -37,9 +37,16 @@ class Client:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Close the session."""
+    async def __aexit__(
+        self,
+        _type: object = None,
+        err: BaseException | None = None,
+        _traceback: object = None,
+    ) -> None:
+        """Close the session; say what a lost connection means."""
         await self._session.close()
+        if isinstance(err, (aiohttp.ClientError, aiohttp.WSMessageTypeError)):
+            raise HassError(f"Home Assistant went away: {err!r}") from err
 
     async def request(self, method: str, path: str, **kwargs: Any) -> Any:
         """Make a REST call and return what it answers."""
@@ -55,7 +62,7 @@ class Client:
             return await answer.json() if answer.content_length != 0 else None
 
     async def call(self, command: str, **arguments: Any) -> Any:
-        """Send a websocket command and return its result."""
+        """Send a websocket command and return its result; one at a time."""
         socket = self._socket or await self._connect()
         self._last_id += 1
         await socket.send_json({"id": self._last_id, "type": command, **arguments})

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from datetime import UTC, datetime
+import errno
 import fcntl
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import time
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import aiohttp
 
@@ -51,7 +53,11 @@ class HassError(Exception):
 def local_time_zone() -> str:
     """Return the name of the machine's time zone."""
     name = os.environ.get("TZ") or str(Path("/etc/localtime").resolve())
-    return name.partition("zoneinfo/")[2] or "UTC"
+    name = name.removeprefix(":").rpartition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(name).key
+    except ValueError, OSError, ZoneInfoNotFoundError:
+        return "UTC"  # a file or a rule of its own: Home Assistant wants a name
 
 
 def _is_free(port: int) -> bool:
@@ -60,7 +66,9 @@ def _is_free(port: int) -> bool:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
-        except OSError:
+        except OSError as err:
+            if err.errno != errno.EADDRINUSE:
+                raise
             return False
     return True
 
@@ -228,8 +236,8 @@ def _running_on(config: Path) -> int | None:
             except BlockingIOError:
                 pid: int = json.load(lock)["pid"]
                 return pid
-    except FileNotFoundError:
-        pass
+    except FileNotFoundError, ValueError:
+        pass  # nothing was started here, or it starts at this very moment
     return None
 
 

@@ -7,11 +7,13 @@ from itertools import batched
 from typing import Any
 
 from .client import Client, CommandError
+from .hass import HassError
 from .rack.part import Consumer, Past
 
 SPAN = timedelta(days=396)  # thirteen months: a year's graph has a year before it
 _HOUR = timedelta(hours=1)
 _SAMPLES = 12  # per hour, as Home Assistant's own five-minute statistics
+_PATIENCE = 300  # s; two series take 4 s on a small virtual machine
 _CHUNK = 2500  # rows a command; more would hold up the event loop for longer
 
 
@@ -67,12 +69,21 @@ async def import_past(client: Client, pasts: Iterable[Past]) -> None:
 
 async def _wait_stored(client: Client, wanted: set[str]) -> None:
     """Wait until the recorder has worked through the import, which it only queued."""
-    while True:
-        known = await client.call("recorder/list_statistic_ids")
-        info = await client.call("recorder/info")
-        if wanted <= {row["statistic_id"] for row in known} and not info["backlog"]:
-            return
-        await asyncio.sleep(0.2)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            while not await _is_stored(client, wanted):
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise HassError(
+            f"The history was not stored within {_PATIENCE} s. Start again."
+        ) from None
+
+
+async def _is_stored(client: Client, wanted: set[str]) -> bool:
+    """Tell whether the recorder has all that was imported."""
+    known = await client.call("recorder/list_statistic_ids")
+    info = await client.call("recorder/info")
+    return wanted <= {row["statistic_id"] for row in known} and not info["backlog"]
 
 
 async def set_up_energy(client: Client, consumers: Sequence[Consumer]) -> None:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from demo.hass import Hass, HassError, free_port
+from demo.hass import Hass, HassError, free_port, local_time_zone
 from demo.process import spawn, terminate
 
 ROOT = Path(__file__).parents[2]
@@ -94,3 +94,18 @@ async def test_port_in_use(tmp_path: Path, socket_enabled: None) -> None:
         port = server.getsockname()[1]
         with pytest.raises(HassError, match=f"--port {port + 1}"):
             await Hass(tmp_path, port).make_way()
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("Europe/Copenhagen", "Europe/Copenhagen"),
+        (":/usr/share/zoneinfo/Asia/Seoul", "Asia/Seoul"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "UTC"),
+        ("/etc/localtime", "UTC"),
+    ],
+)
+def test_time_zone(monkeypatch: pytest.MonkeyPatch, setting: str, name: str) -> None:
+    """Home Assistant gets the machine's time zone where that has a name."""
+    monkeypatch.setenv("TZ", setting)
+    assert local_time_zone() == name

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+import contextlib
+import json
 import os
 from pathlib import Path
 import re
@@ -13,7 +15,8 @@ import pytest_asyncio
 import pytest_socket
 
 from .conftest import faults_in, open_window
-from demo.hass import ROOT, free_port
+from demo.client import Client
+from demo.hass import ROOT, HassError, free_port
 
 pytestmark = [
     pytest.mark.e2e,
@@ -113,7 +116,9 @@ async def test_first_page(terminal: Terminal, browser: Browser) -> None:
     tiles = page.locator("hui-tile-card")
     await expect(tiles.first).to_contain_text(re.compile(r"\d+\sW"), timeout=120_000)
     await expect(tiles.nth(1)).to_contain_text(re.compile(r"0\.\d+\skWh"))
-    await expect(page.locator("hui-statistics-graph-card canvas")).to_have_count(4)
+    graphs = page.locator("hui-statistics-graph-card")
+    await expect(graphs.locator("canvas")).to_have_count(await graphs.count())
+    assert await graphs.count() >= 4
     await expect(page.locator("hui-error-card")).to_have_count(0)
     if directory := os.environ.get("RACKWATT_SCREENSHOTS"):
         await page.wait_for_timeout(3000)  # the graphs draw themselves with a flourish
@@ -133,6 +138,20 @@ async def test_port_in_use(terminal: Terminal, tmp_path: Path) -> None:
     await second.read_until(f"script/demo --port {terminal.port + 1}")
     assert await second.end(signal.SIGCONT) == 1
     assert not any(tmp_path.iterdir())
+
+
+async def test_restart_by_its_user(terminal: Terminal) -> None:
+    """Who presses Restart in Home Assistant gets it back."""
+    mark = json.loads((terminal.config / ".rackwatt-demo.json").read_text())
+    async with Client(terminal.base, mark["token"]) as client:
+        await client.wait_running()
+    with contextlib.suppress(HassError):  # it may be gone before it has answered
+        async with Client(terminal.base, mark["token"]) as client:
+            restart = {"domain": "homeassistant", "service": "restart"}
+            await client.call("call_service", **restart)
+    await terminal.read_until("Home Assistant is back")
+    async with Client(terminal.base, mark["token"]) as client:
+        await client.wait_running()
 
 
 async def test_ends_and_starts_again(terminal: Terminal) -> None:
