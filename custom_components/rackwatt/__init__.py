@@ -9,9 +9,10 @@ from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .blip_meter.coordinator import BlipMeterCoordinator
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, TEMPERATURE_PROBE
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, PDU, TEMPERATURE_PROBE
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
 from .ct_clamp.coordinator import CtClampCoordinator
+from .pdu.coordinator import PduCoordinator
 from .services import async_setup_services
 from .temperature_probe.coordinator import TemperatureProbeCoordinator
 
@@ -21,11 +22,13 @@ COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
     BLIP_METER: BlipMeterCoordinator,
     CT_CLAMP: CtClampCoordinator,
     TEMPERATURE_PROBE: TemperatureProbeCoordinator,
+    PDU: PduCoordinator,
 }
 PLATFORMS: dict[str, list[Platform]] = {
     BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
     CT_CLAMP: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR],
     TEMPERATURE_PROBE: [Platform.SENSOR],
+    PDU: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR, Platform.SWITCH],
 }
 
 

@@ -4,14 +4,19 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .blip_meter.binary_sensor import async_setup_entry as setup_blip_meter
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, PDU
 from .coordinator import RackwattConfigEntry
 from .ct_clamp.binary_sensor import async_setup_entry as setup_ct_clamp
+from .pdu.binary_sensor import async_setup_entry as setup_pdu
 
 # Values come from the coordinators; entities never ask a device
 PARALLEL_UPDATES = 0
 
-SETUP = {BLIP_METER: setup_blip_meter, CT_CLAMP: setup_ct_clamp}
+SETUP = {
+    BLIP_METER: setup_blip_meter,
+    CT_CLAMP: setup_ct_clamp,
+    PDU: setup_pdu,
+}
 
 
 async def async_setup_entry(

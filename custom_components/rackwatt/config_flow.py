@@ -15,10 +15,13 @@ from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, TEMPERATURE_PROBE
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, PDU, TEMPERATURE_PROBE
 from .ct_clamp.channel_flow import ChannelFlow
 from .ct_clamp.const import SUBENTRY_CHANNEL
 from .ct_clamp.flow import CtClampFlow
+from .pdu.const import SUBENTRY_OUTLET_GROUP
+from .pdu.flow import PduFlow, PduOptionsFlow
+from .pdu.group_flow import OutletGroupFlow
 from .temperature_probe.flow import TemperatureProbeFlow, TemperatureProbeOptionsFlow
 
 # What the menu offers: the sources that work
@@ -27,15 +30,17 @@ SOURCES = (BLIP_METER, CT_CLAMP, TEMPERATURE_PROBE)
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},
     CT_CLAMP: {SUBENTRY_CHANNEL: ChannelFlow},
+    PDU: {SUBENTRY_OUTLET_GROUP: OutletGroupFlow},
 }
 
 OPTIONS_FLOWS: dict[str, type[OptionsFlow]] = {
     TEMPERATURE_PROBE: TemperatureProbeOptionsFlow,
+    PDU: PduOptionsFlow,
 }
 
 
 class RackwattConfigFlow(
-    BlipMeterFlow, CtClampFlow, TemperatureProbeFlow, domain=DOMAIN
+    BlipMeterFlow, CtClampFlow, TemperatureProbeFlow, PduFlow, domain=DOMAIN
 ):
     """Pick a source, then follow its own steps."""
 
@@ -79,8 +84,16 @@ class RackwattConfigFlow(
             BLIP_METER: self.async_step_blip_meter,
             CT_CLAMP: self.async_step_ct_clamp,
             TEMPERATURE_PROBE: self.async_step_temperature_probe,
+            PDU: self.async_step_pdu,
         }
         return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
+
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Follow the steps of the source whose credentials are refused."""
+        steps = {PDU: self.async_step_pdu_reauth}
+        return await steps[entry_data[CONF_KIND]]()
 
     @override
     async def async_identify(

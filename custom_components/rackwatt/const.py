@@ -11,4 +11,5 @@ CONF_KIND: Final = "kind"
 
 BLIP_METER: Final = "blip_meter"
 CT_CLAMP: Final = "ct_clamp"
+PDU: Final = "pdu"
 TEMPERATURE_PROBE: Final = "temperature_probe"

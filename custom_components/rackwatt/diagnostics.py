@@ -18,6 +18,7 @@ TO_REDACT = {
     "password",
     "port",
     "priv_key",
+    "serial",
     "serial_number",
     "unique_id",
     "username",
@@ -32,8 +33,17 @@ async def async_get_config_entry_diagnostics(
     return async_redact_data(
         {
             "entry": entry.as_dict(),
-            "data": asdict(coordinator.data),
+            "data": _with_lists(asdict(coordinator.data)),
             "details": coordinator.diagnostics(),
         },
         TO_REDACT,
     )
+
+
+def _with_lists(data: Any) -> Any:
+    """Return data with lists for its tuples: nothing is redacted within tuples."""
+    if isinstance(data, dict):
+        return {key: _with_lists(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_with_lists(value) for value in data]
+    return data

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.entity import EntityDescription
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
@@ -21,7 +21,7 @@ class RackwattEntity[_CoordinatorT: RackwattCoordinator[Any]](
         coordinator: _CoordinatorT,
         description: EntityDescription,
         device_key: str,
-        device_info: DeviceInfo,
+        device_info: DeviceInfo | ChildDeviceInfo,
     ) -> None:
         """Initialize the entity.
 

@@ -4,6 +4,7 @@ from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow
 from homeassistant.core import HomeAssistant
 
 from .blip_meter.repairs import NewMeterRepairFlow
+from .pdu.repairs import PduReplacedRepairFlow
 
 
 async def async_create_fix_flow(
@@ -14,4 +15,8 @@ async def async_create_fix_flow(
     """Return the steps that mend what an issue tells of."""
     if issue_id.startswith("new_meter_") and data is not None:
         return NewMeterRepairFlow(str(data["entry_id"]), int(data["meter_id"] or 0))
+    if issue_id.startswith("pdu_replaced_") and data is not None:
+        return PduReplacedRepairFlow(
+            str(data["entry_id"]), str(data["found"]), str(data["model"])
+        )
     return ConfirmRepairFlow()

@@ -33,6 +33,8 @@ ADS1X15 = Requirement(
     package="adafruit-circuitpython-ads1x15>=3.0.5,<4",
     module="adafruit_ads1x15.ads1115",
 )
+# core's `snmp` and `brother` pin 7.1.27
+PYSNMP = Requirement(package="pysnmp>=7.1.27,<8", module="pysnmp.entity.engine")
 W1THERMSENSOR = Requirement(package="w1thermsensor>=2.3,<3", module="w1thermsensor")
 
 

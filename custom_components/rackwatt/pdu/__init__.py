@@ -1,0 +1,1 @@
+"""Power distribution units, read and switched over SNMP."""
