@@ -160,7 +160,7 @@ async def measure_many(report: Report, *, quick: bool) -> None:
     progress(f"{PROBES} probes on one bus")
     peer = None
     with simulated(PROBES) as path:
-        ours, held_up = await cycles(path, 3 if quick else 10)
+        ours, held_up = await cycles(path, 2 if quick else 10)
         if not quick:
             progress(f"{PROBES} probes one after another")
             peer = one_after_another(path, PROBES)
@@ -185,11 +185,11 @@ async def measure_many(report: Report, *, quick: bool) -> None:
         report.left_out.append(f"{PROBES} probes one after another")
 
 
-async def measure_threads() -> Figure:
+async def measure_threads(*, quick: bool) -> Figure:
     """Read a full bus that cannot convert as a whole."""
     progress(f"{PROBES} probes without bulk conversion")
     with simulated(PROBES, has_bulk=False) as path:
-        seconds, _ = await cycles(path, 2)
+        seconds, _ = await cycles(path, 1 if quick else 3)
     return Figure(
         name=f"{PROBES} probes without bulk conversion, slowest cycle",
         value=max(seconds),
@@ -229,7 +229,7 @@ async def measure(quick: bool) -> Report:
     report = Report(bench="probes")
     report.figures.append(await measure_few())
     await measure_many(report, quick=quick)
-    report.figures.append(await measure_threads())
+    report.figures.append(await measure_threads(quick=quick))
     report.figures += await measure_leaks()
     return report
 

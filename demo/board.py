@@ -35,8 +35,12 @@ async def set_up_board(client: Client, consumers: Sequence[Consumer]) -> None:
 
 def _board_of(consumers: Sequence[Consumer]) -> _Card:
     """Return the dashboard's configuration."""
-    energies = [consumer.energy for consumer in consumers]
-    powers = [consumer.power for consumer in consumers]
+    feeds = [consumer for consumer in consumers if consumer.is_feed]
+    devices = [consumer for consumer in consumers if not consumer.is_feed]
+    # the feed is the sum of the devices: side by side they would count twice
+    totals = feeds or devices
+    energies = [consumer.energy for consumer in totals]
+    powers = [consumer.power for consumer in totals]
     view = {
         "title": "Rack",
         "path": "rack",
@@ -44,7 +48,7 @@ def _board_of(consumers: Sequence[Consumer]) -> _Card:
         "max_columns": 3,
         "dense_section_placement": True,
         "sections": [
-            *(_consumer_section(consumer) for consumer in consumers),
+            *(_consumer_section(consumer) for consumer in feeds),
             _section(
                 "Energy",
                 "mdi:lightning-bolt",
@@ -56,6 +60,7 @@ def _board_of(consumers: Sequence[Consumer]) -> _Card:
                 "mdi:chart-bell-curve",
                 _line("Power in a month", powers, "day", 30),
             ),
+            *(_consumer_section(consumer) for consumer in devices),
         ],
     }
     return {"title": "Rack", "views": [view]}
