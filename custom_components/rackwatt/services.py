@@ -42,4 +42,4 @@ async def _async_set_meter_reading(entity: Entity, call: ServiceCall) -> None:
             translation_key="not_a_meter",
             translation_placeholders={"entity": entity.entity_id},
         )
-    entity.async_set_reading(call.data[ATTR_READING])
+    await entity.async_set_reading(call.data[ATTR_READING])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.core import HomeAssistant
 
 from .line import SerialLine
+from custom_components.rackwatt.blip_meter import coordinator, meter
+from custom_components.rackwatt.history import store
 
 METER = {
     "meter_id": 1,
@@ -23,8 +26,13 @@ METER = {
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Iterator[SerialLine]:
-    """Return a serial line that is plugged in."""
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SerialLine]:
+    """Return a serial line that is plugged in, read by an impatient coordinator."""
+    monkeypatch.setattr(store, "COMMIT_DELAY", 0.005)
+    monkeypatch.setattr(coordinator, "TICK", timedelta(seconds=0.02))
+    monkeypatch.setattr(coordinator, "RETRY_DELAYS", (0.02,))
+    monkeypatch.setattr(coordinator, "REJECTED_INTERVAL", 0)
+    monkeypatch.setattr(meter, "PUBLISH_SOONEST", 0.02)
     line = SerialLine(tmp_path / "blip")
     line.plug()
     yield line

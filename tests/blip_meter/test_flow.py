@@ -262,7 +262,7 @@ async def test_change_a_meter(
     await until(hass, lambda: state(hass, "sensor.rack_feed_energy") == "0.004")
     line.send(b"1 3600\n1 3600\n")
     await until(hass, lambda: state(hass, "sensor.rack_feed_power") == "6000.0")
-    assert state(hass, "sensor.rack_feed_energy") == "0.016"
+    await until(hass, lambda: state(hass, "sensor.rack_feed_energy") == "0.016")
     assert before == {item.entity_id for item in er.async_get(hass).entities.values()}
 
 

@@ -188,6 +188,14 @@ def test_the_running_count_tells_of_lost_lines() -> None:
     assert (accepted.ms, accepted.missed) == (3600, 2)
 
 
+def test_a_glitch_does_not_hide_what_was_missed() -> None:
+    """The count that came with it tells of blips before; they count with the next."""
+    clock = running(count=17)
+    assert clock.blip(100, count=20, after=3 * 3.6) is None
+    accepted = clock.blip(3600, count=21)
+    assert accepted is not None and accepted.missed == 2
+
+
 def test_the_running_count_goes_round() -> None:
     """It has 32 bits."""
     clock = running(count=2**32 - 1)

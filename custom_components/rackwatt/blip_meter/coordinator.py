@@ -29,7 +29,7 @@ from .const import (
     SUBENTRY_METER,
 )
 from .line import Connected, Info, LineFormat, LineReader, Pulse
-from .meter import Meter, MeterSettings
+from .meter import PUBLISH_LATEST, Meter, MeterSettings
 from .port import (
     PORT_ERRORS,
     async_close_port,
@@ -79,6 +79,7 @@ class CountedMeter:
         meter: Meter,
         counter: ImpulseCounter,
         place: int,
+        store: HistoryStore,
     ) -> None:
         """Put together what belongs to a meter."""
         self.key = subentry.subentry_id
@@ -86,14 +87,36 @@ class CountedMeter:
         self.meter = meter
         self.counter = counter
         self.place = place
+        self._store = store
         self.reading = self.present_reading()
+        self._shown_at = 0.0
+
+    def show(self, now: float) -> bool:
+        """Bring the reading up to date; tell whether it has changed.
+
+        Power at once; what was counted when it is stored, and while blips come in
+        quickly not more often than power.
+        """
+        if not (
+            self.meter.publish(now)
+            or self.meter.power is None
+            or self.meter.is_quiet(now)
+            or now - self._shown_at >= PUBLISH_LATEST
+        ):
+            return False
+        before, self.reading = self.reading, self.present_reading()
+        if self.reading == before:
+            return False
+        self._shown_at = now
+        return True
 
     def present_reading(self) -> MeterReading:
         """Return what the meter shows."""
+        shown = self._store.shown(self.key, self.counter.state)
         return MeterReading(
             power=self.meter.power,
-            energy=self.counter.energy_wh,
-            impulses=self.counter.state.impulses,
+            energy=shown.energy_wh,
+            impulses=shown.impulses,
             interval=self.meter.interval_ms,
             glitches=self.meter.glitches,
             temperature=self.meter.temperature,
@@ -158,6 +181,7 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
                 wh_per_impulse(settings.impulses_per_kwh, settings.ratio),
             ),
             stored.meter,
+            self._store,
         )
 
     @override
@@ -290,13 +314,8 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
     @callback
     def _async_show(self, now: float) -> None:
         """Give the entities what has changed."""
-        changed = False
-        for counted in self.meters.values():
-            # as long as power is unknown, each blip is shown
-            if counted.meter.publish(now) or counted.meter.power is None:
-                reading = counted.present_reading()
-                changed |= reading != counted.reading
-                counted.reading = reading
+        shown_now = [counted.show(now) for counted in self.meters.values()]
+        changed = any(shown_now)
         shown_at, shown = self._rejected_shown
         if self._lines.rejected != shown and now - shown_at >= REJECTED_INTERVAL:
             self._rejected_shown = (now, self._lines.rejected)
@@ -350,12 +369,12 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
             },
         )
 
-    @callback
-    def async_set_reading(self, key: str, energy_wh: float) -> None:
+    async def async_set_reading(self, key: str, energy_wh: float) -> None:
         """Make a counter show what the meter itself shows, in Wh."""
         counted = self.meters[key]
         counted.counter.set_reading(energy_wh)
         self._store.save_counter(key, counted.counter.state)
+        await self._store.async_flush()
         counted.reading = counted.present_reading()
         self.async_set_updated_data(self._present_data())
 

@@ -86,8 +86,10 @@ class Meter:
         # whether a blip was accepted since, and when the last one was, monotonic
         self._connected = False
         self._last_blip = 0.0
-        # time of rejected glitches, which belongs to the next interval
+        # time of rejected glitches, which belongs to the next interval, and what the
+        # running count told of at such a glitch
         self._carried_ms = 0
+        self._carried_missed = 0
         # intervals since power was last published
         self._sum_ms = 0
         self._intervals = 0
@@ -108,21 +110,23 @@ class Meter:
         previous_count, self.device_count = self.device_count, pulse.count
         if pulse.temperature is not None:
             self.temperature = pulse.temperature
-        missed = 0
+        missed = self._carried_missed
         if pulse.count is not None and previous_count is not None:
             if pulse.count == previous_count:
                 self.glitches += 1
                 return None  # the same blip told twice
-            missed = self._missed(previous_count, pulse.count, stamp)
+            missed += self._missed(previous_count, pulse.count, stamp)
         ms = pulse.ms
         if previous is not None:
             ms = self._unwrapped(ms, (now - previous) * 1000) + self._carried_ms
         if ms < self.settings.min_ms:
             # noise on the line may look like a line with a small number
             self._carried_ms = ms
+            self._carried_missed = missed
             self.glitches += 1
             return None
         self._carried_ms = 0
+        self._carried_missed = 0
         self._last_blip = now
         first, self._connected = not self._connected, True
         if not first:
@@ -134,6 +138,10 @@ class Meter:
             stamp = max(stamp, self._last_stamp + 1)
         self._last_stamp = stamp
         return Accepted(stamp, None if first else ms, missed)
+
+    def is_quiet(self, now: float) -> bool:
+        """Tell whether the last blip was a while ago."""
+        return now - self._last_blip >= PUBLISH_SOONEST
 
     def publish(self, now: float) -> bool:
         """Bring `power` up to date; tell whether it has changed.

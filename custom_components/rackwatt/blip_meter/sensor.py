@@ -17,7 +17,7 @@ from homeassistant.const import (
     UnitOfTemperature,
     UnitOfTime,
 )
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from ..coordinator import RackwattConfigEntry
@@ -131,10 +131,9 @@ class MeterSensor(MeterEntity, SensorEntity):
         """Return the value."""
         return self.entity_description.value_fn(self.reading)
 
-    @callback
-    def async_set_reading(self, kilowatt_hours: float) -> None:
+    async def async_set_reading(self, kilowatt_hours: float) -> None:
         """Make the counter show what the meter itself shows."""
-        self.coordinator.async_set_reading(self._key, kilowatt_hours * WH_PER_KWH)
+        await self.coordinator.async_set_reading(self._key, kilowatt_hours * WH_PER_KWH)
 
 
 class RejectedLinesSensor(LineEntity, SensorEntity):

@@ -52,6 +52,8 @@ class HistoryStore:
         self._database: Database | None = None
         self._blips: list[Blip] = []
         self._counters: dict[str, CounterState] = {}
+        self._committed: dict[str, CounterState] = {}
+        self._failing = False
         self._pending = asyncio.Event()
         self._writing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
@@ -88,12 +90,18 @@ class HistoryStore:
     async def async_load_meter(self, key: str) -> StoredMeter:
         """Return what is stored of a meter."""
         await self.async_flush()
-        return await self._run(self._opened.load_meter, key)
+        stored = await self._run(self._opened.load_meter, key)
+        if stored.counter is not None:
+            self._committed[key] = stored.counter
+        return stored
 
     async def async_load_counter(self, key: str) -> CounterState | None:
         """Return the stored state of a counter."""
         await self.async_flush()
-        return await self._run(self._opened.load_counter, key)
+        state = await self._run(self._opened.load_counter, key)
+        if state is not None:
+            self._committed[key] = state
+        return state
 
     @callback
     def add_blip(self, blip: Blip, key: str, counter: CounterState) -> None:
@@ -106,6 +114,15 @@ class HistoryStore:
         """Take the new state of a counter."""
         self._counters[key] = state
         self._pending.set()
+
+    @callback
+    def shown(self, key: str, state: CounterState) -> CounterState:
+        """Return the state of a counter that may be shown: the one that is stored.
+
+        What is shown before it is stored would be lost by a kill, and the counter
+        would fall. Only while the disk takes nothing do live values go on without.
+        """
+        return state if self._failing else self._committed.get(key, CounterState())
 
     async def async_flush(self) -> None:
         """Write what is waiting; it goes on waiting where that fails.
@@ -126,6 +143,7 @@ class HistoryStore:
                 self._counters = counters | self._counters
                 self._pending.set()
                 raise
+            self._committed |= counters
 
     async def async_freeze(self) -> None:
         """Leave the main file as it is, so that a backup can copy it."""
@@ -148,21 +166,20 @@ class HistoryStore:
 
     async def _write_for_ever(self) -> None:
         """Write what comes in, several at a time."""
-        failing = False
         while True:
             await self._pending.wait()
-            await asyncio.sleep(RETRY_DELAY if failing else COMMIT_DELAY)
+            await asyncio.sleep(RETRY_DELAY if self._failing else COMMIT_DELAY)
             try:
                 await self.async_flush()
             except (sqlite3.Error, OSError) as err:
-                if not failing:
+                if not self._failing:
                     self._report_failure(err)
-                failing = True
+                self._failing = True
                 continue
-            if failing:
+            if self._failing:
                 LOGGER.info("The history is written again")
                 ir.async_delete_issue(self._hass, DOMAIN, ISSUE_CANNOT_WRITE)
-            failing = False
+            self._failing = False
 
     def _report_failure(self, err: Exception) -> None:
         """Tell the user that readings wait in memory."""
