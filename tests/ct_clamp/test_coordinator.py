@@ -17,7 +17,7 @@ from custom_components.rackwatt.diagnostics import async_get_config_entry_diagno
 from demo.rack.ads1115 import Ads1115, I2CBus, opener
 from demo.rack.clock import RealClock
 
-POWER = "sensor.server_estimated_power"
+POWER = "sensor.server_power_estimate"
 
 
 def issue_keys(hass: HomeAssistant) -> set[str | None]:
@@ -62,8 +62,8 @@ async def test_values(hass: HomeAssistant, rack: Rack) -> None:
     assert value(hass, "sensor.server_apparent_power") == pytest.approx(230, rel=0.003)
     assert value(hass, POWER) == pytest.approx(230, rel=0.003)
     assert value(hass, "sensor.switch_apparent_power") == pytest.approx(60, rel=0.003)
-    assert value(hass, "sensor.switch_estimated_power") == pytest.approx(36, rel=0.003)
-    total = "sensor.clamps_estimated_total_power"
+    assert value(hass, "sensor.switch_power_estimate") == pytest.approx(36, rel=0.003)
+    total = "sensor.clamps_total_power_estimate"
     assert value(hass, total) == pytest.approx(266, rel=0.003)
     assert value(hass, "sensor.clamps_total_apparent_power") == pytest.approx(
         290, rel=0.003
@@ -72,7 +72,9 @@ async def test_values(hass: HomeAssistant, rack: Rack) -> None:
     assert state(hass, "binary_sensor.clamps_connectivity") == "on"
     assert state(hass, "binary_sensor.server_clipping") == "off"
     await rack.sweep(21)
-    assert value(hass, "sensor.server_energy") == pytest.approx(230 * 20 / 3.6e6, rel=0.2)
+    assert value(hass, "sensor.server_energy") == pytest.approx(
+        230 * 20 / 3.6e6, rel=0.2
+    )
     assert value(hass, "sensor.clamps_total_energy") == pytest.approx(
         value(hass, "sensor.server_energy") + value(hass, "sensor.switch_energy"),
         abs=2e-6,
@@ -181,7 +183,7 @@ async def test_unplugged_and_back(
     assert state(hass, "binary_sensor.clamps_connectivity") == "off"
     assert issue_keys(hass) == set()
     await rack.sweep(70)
-    assert issue_keys(hass) == {"ct_no_answer"}
+    assert issue_keys(hass) == {"ct_no_chip"}
     rack.bus.plugged = False
     await rack.sweep(10)
     assert issue_keys(hass) == {"ct_bus_missing"}
@@ -344,7 +346,7 @@ async def test_two_boards_share_a_thread(hass: HomeAssistant, rack: Rack) -> Non
     assert await hass.config_entries.async_unload(first.entry_id)
     rack.amps["A0"] = 0.0
     await rack.sweep(11)
-    assert value(hass, "sensor.fan_estimated_power") == pytest.approx(69, rel=0.003)
+    assert value(hass, "sensor.fan_power_estimate") == pytest.approx(69, rel=0.003)
     assert await hass.config_entries.async_unload(second.entry_id)
     assert rack.samplers == []
 

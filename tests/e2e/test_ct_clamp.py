@@ -47,13 +47,13 @@ async def clamps(home: Home, tmp_path: Path) -> AsyncIterator[Home]:
 async def test_power_and_a_kill(clamps: Home) -> None:
     """The loads are shown as they are, and kill -9 costs less than 30 s of energy."""
     power_id, energy_id = (
-        f"sensor.{SERVER.slug}_{what}" for what in ("estimated_power", "energy")
+        f"sensor.{SERVER.slug}_{what}" for what in ("power_estimate", "energy")
     )
     async with clamps.client() as client:
         power = await number(client, power_id)
         assert power == pytest.approx(SERVER.watts(datetime.now(UTC)), rel=0.03)
         # hum of its wires, for its zero was never set
-        assert await number(client, f"sensor.{SPARE.slug}_estimated_power") < 0.5
+        assert await number(client, f"sensor.{SPARE.slug}_power_estimate") < 0.5
         await asyncio.sleep(COUNTED_FOR)
         before = await number(client, energy_id)
     assert before * 3.6e6 / power > COUNTED_FOR - 15
