@@ -140,7 +140,7 @@ class Clamps:
         """Return power and energy of each load along the day."""
         powers = (
             Past(
-                entity_id=f"sensor.{load.slug}_estimated_power",
+                entity_id=f"sensor.{load.slug}_power_estimate",
                 unit="W",
                 unit_class="power",
                 value=load.watts,
@@ -165,7 +165,7 @@ class Clamps:
             Consumer(
                 name=load.name,
                 energy=f"sensor.{load.slug}_energy",
-                power=f"sensor.{load.slug}_estimated_power",
+                power=f"sensor.{load.slug}_power_estimate",
             )
             for load in LOADS[:-1]
         )

@@ -101,7 +101,7 @@ def test_find_buses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("unplugged", "bus", "bus_missing"),
         ("denied", "bus", "bus_denied"),
         ("owned", "address", "address_busy"),
-        ("absent", "address", "no_answer"),
+        ("absent", "address", "no_chip"),
         ("silent", "address", "not_sound"),
         ("offline", "base", "requirement_missing"),
     ],
@@ -166,7 +166,7 @@ async def test_reconfigure(hass: HomeAssistant, rack: Rack) -> None:
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"], BOARD | {"address": "73"}
     )
-    assert result["errors"] == {"address": "no_answer"}
+    assert result["errors"] == {"address": "no_chip"}
     rack.bus.chips[0x49] = Ads1115([load(0.5)] * 4, rack.clock)
     result = await hass.config_entries.flow.async_configure(
         result["flow_id"], BOARD | {"address": "73"}

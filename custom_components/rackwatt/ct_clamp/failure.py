@@ -5,9 +5,9 @@ from .i2c import AddressBusy, BusError, NoAnswer
 BUS_MISSING = "bus_missing"
 BUS_DENIED = "bus_denied"
 ADDRESS_BUSY = "address_busy"
-NO_ANSWER = "no_answer"
+NO_CHIP = "no_chip"
 NOT_SOUND = "not_sound"
-FAILURES = (BUS_MISSING, BUS_DENIED, ADDRESS_BUSY, NO_ANSWER, NOT_SOUND)
+FAILURES = (BUS_MISSING, BUS_DENIED, ADDRESS_BUSY, NO_CHIP, NOT_SOUND)
 
 
 def failure_key(err: OSError) -> str:
@@ -17,6 +17,6 @@ def failure_key(err: OSError) -> str:
     if isinstance(err, AddressBusy):
         return ADDRESS_BUSY
     if isinstance(err, NoAnswer):
-        return NO_ANSWER
+        return NO_CHIP
     # Not ready in time, reconfigured by another program, or too few samples
     return NOT_SOUND
