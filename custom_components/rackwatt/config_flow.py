@@ -25,7 +25,7 @@ from .pdu.group_flow import OutletGroupFlow
 from .temperature_probe.flow import TemperatureProbeFlow, TemperatureProbeOptionsFlow
 
 # What the menu offers: the sources that work
-SOURCES = (BLIP_METER, CT_CLAMP, TEMPERATURE_PROBE)
+SOURCES = (BLIP_METER, CT_CLAMP, PDU, TEMPERATURE_PROBE)
 
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},

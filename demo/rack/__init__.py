@@ -3,7 +3,8 @@
 from .blip import BlipMeter
 from .clamps import Clamps
 from .part import Part
+from .pdu import Pdus
 from .temperature_probe import TemperatureProbes
 
 # Each source of Rackwatt has its part here
-PARTS: tuple[type[Part], ...] = (BlipMeter, Clamps, TemperatureProbes)
+PARTS: tuple[type[Part], ...] = (BlipMeter, Clamps, TemperatureProbes, Pdus)

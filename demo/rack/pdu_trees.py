@@ -64,6 +64,7 @@ def rpdu2(
     switched: bool = True,
     probe: bool = True,
     guests: tuple[str, ...] = (),
+    mac: str = "00:c0:b7:10:20:30",
 ) -> Tree:
     """Return an APC of the second generation, alone or as the host of a chain."""
     serials = (serial, *guests)
@@ -74,7 +75,7 @@ def rpdu2(
         f" MD:03/14/2017)",
         "1.3.6.1.4.1.318.1.3.4.6",
         name,
-        "00:c0:b7:10:20:30",
+        mac,
     )
     names = [name if module == 1 else f"{name}-{module}" for module in modules]
     tree |= _rpdu2_devices(serials, names, model)

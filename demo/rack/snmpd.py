@@ -9,6 +9,7 @@ import shutil
 import socket
 
 from .pdu_trees import Tree
+from demo.process import spawn, terminate
 
 COMMUNITY = "rackwatt"
 USERNAME = "rackwatt"
@@ -61,12 +62,12 @@ class Snmpd:
         state.mkdir(parents=True)
         configuration = self.directory / "snmpd.conf"
         configuration.write_text("\n".join(self._lines()) + "\n")
-        self._process = await asyncio.create_subprocess_exec(
-            *("snmpd", "-f", "-C", "-c", str(configuration)),
-            *("-Lf", str(self.directory / "log")),
+        self._process = await spawn(
+            *("snmpd", "-f", "-C", "-c", configuration),
+            *("-Lf", self.directory / "log"),
             *("-I", "-smux,mteTrigger,mteTriggerConf,ifTable,ifXTable"),
             env=environment(state),
-            stderr=asyncio.subprocess.DEVNULL,
+            log=self.directory / "output",
         )
         while "NET-SNMP version" not in self._log():
             if self._process.returncode is not None:
@@ -75,9 +76,8 @@ class Snmpd:
 
     async def stop(self) -> None:
         """Stop the agent."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
+        if self._process is not None:
+            await terminate(self._process, patience=5)
         (self.directory / "log").unlink(missing_ok=True)
 
     async def restart(self) -> None:

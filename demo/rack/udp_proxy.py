@@ -30,6 +30,7 @@ class UdpProxy:
     seed: int = 1
     passed: int = 0
     requests: int = 0
+    _stopped: bool = field(default=False, init=False)
 
     async def start(self) -> int:
         """Listen on a loopback port and return it."""
@@ -43,6 +44,7 @@ class UdpProxy:
 
     def stop(self) -> None:
         """Close all sockets."""
+        self._stopped = True
         self._front.close()
         for transport in self._back.values():
             transport.close()
@@ -63,12 +65,12 @@ class UdpProxy:
                 remote_addr=self.target,
             )
         for datagram in self._through(data):
-            self._later(self._back[client].sendto, datagram)
+            self._later(self._back[client], datagram, None)
 
     def _to_client(self, data: bytes, client: tuple[str, int]) -> None:
         """Pass an answer back."""
         for datagram in self._through(data):
-            self._later(self._front.sendto, datagram, client)
+            self._later(self._front, datagram, client)
 
     def _through(self, data: bytes) -> list[bytes]:
         """Return what is left of a datagram."""
@@ -82,10 +84,20 @@ class UdpProxy:
         self.passed += 1
         return [data, data] if chance() < faults.duplicate else [data]
 
-    def _later(self, send: Any, *arguments: Any) -> None:
-        """Send after the delay of the network."""
+    def _later(
+        self,
+        way: asyncio.DatagramTransport,
+        data: bytes,
+        receiver: tuple[str, int] | None,
+    ) -> None:
+        """Send after the delay of the network, unless that is gone by then."""
+
+        def send() -> None:
+            if not self._stopped:
+                way.sendto(data, receiver)
+
         wait = self.faults.delay + self._random.random() * self.faults.jitter
-        asyncio.get_running_loop().call_later(wait, send, *arguments)
+        asyncio.get_running_loop().call_later(wait, send)
 
 
 _GETBULK = 0xA5
