@@ -82,6 +82,8 @@ class Carrier:
             )
             return Outcome.FAILED
         self._succeed(batch, ack)
+        if ack.seq < chunk.samples[-1].seq and not ack.want_description:
+            return Outcome.FAILED  # nothing is wrong, only not committed yet
         return Outcome.AGAIN
 
     def _batch(self, chunk: Chunk, live: Sample | None, bye: str | None) -> Batch:

@@ -182,8 +182,7 @@ class Layout:
 
     def digest(self) -> str:
         """Return a short name of the layout; another description is another name."""
-        text = json.dumps([self.keys, self.describe()], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return layout_digest(self.keys, self.describe())
 
     def describe(self) -> dict[str, Any]:
         """Return the descriptions as they travel."""
@@ -218,6 +217,8 @@ class Batch:
         check_version(raw.get("v"))
         keys = _keys(raw.get("keys"))
         desc = raw.get("desc")
+        if desc is not None and layout_digest(keys, desc) != raw.get("kh"):
+            raise bad_body("The field kh is not the digest of the descriptions.")
         samples = raw.get("samples")
         if not isinstance(samples, list) or len(samples) > MAX_SAMPLES:
             raise bad_body(f"The samples are not a list of at most {MAX_SAMPLES}.")
@@ -375,6 +376,12 @@ class Enrolment:
             "os": self.os,
             "macs": list(self.macs),
         }
+
+
+def layout_digest(keys: Iterable[str], described: Any) -> str:
+    """Return the name of a layout; facts that only one side knows belong to it."""
+    text = json.dumps([list(keys), described], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def check_version(version: Any) -> None:

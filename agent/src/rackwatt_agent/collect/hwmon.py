@@ -9,7 +9,7 @@ import time
 
 from ..server.report import Metric
 from .collector import Values
-from .sysfs import text
+from .sysfs import number, text
 
 RESCAN_S = 300.0
 HWMON = Path("/sys/class/hwmon")
