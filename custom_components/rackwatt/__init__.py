@@ -8,23 +8,28 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
 from .blip_meter.coordinator import BlipMeterCoordinator
-from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .const import BLIP_METER, CONF_KIND, DOMAIN, SERVER
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
+from .server.coordinator import ServerCoordinator
+from .server.ingest import async_reception, async_setup_reception
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
     BLIP_METER: BlipMeterCoordinator,
+    SERVER: ServerCoordinator,
 }
 PLATFORMS: dict[str, list[Platform]] = {
     BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
+    SERVER: [Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH],
 }
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what does not belong to an entry."""
     async_setup_services(hass)
+    await async_setup_reception(hass)
     return True
 
 
@@ -46,6 +51,12 @@ async def async_unload_entry(hass: HomeAssistant, entry: RackwattConfigEntry) ->
     return await hass.config_entries.async_unload_platforms(
         entry, PLATFORMS[entry.data[CONF_KIND]]
     )
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: RackwattConfigEntry) -> None:
+    """Forget what a source keeps outside its entry."""
+    if entry.data.get(CONF_KIND) == SERVER and entry.unique_id is not None:
+        await async_reception(hass).async_forget(entry.unique_id)
 
 
 async def _async_reload(hass: HomeAssistant, entry: RackwattConfigEntry) -> None:

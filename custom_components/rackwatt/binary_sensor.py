@@ -4,13 +4,14 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .blip_meter.binary_sensor import async_setup_entry as setup_blip_meter
-from .const import BLIP_METER, CONF_KIND
+from .const import BLIP_METER, CONF_KIND, SERVER
 from .coordinator import RackwattConfigEntry
+from .server.binary_sensor import async_setup_entry as setup_server
 
 # Values come from the coordinators; entities never ask a device
 PARALLEL_UPDATES = 0
 
-SETUP = {BLIP_METER: setup_blip_meter}
+SETUP = {BLIP_METER: setup_blip_meter, SERVER: setup_server}
 
 
 async def async_setup_entry(

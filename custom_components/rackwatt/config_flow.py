@@ -9,22 +9,27 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
-from .const import BLIP_METER, CONF_KIND, DOMAIN
+from .const import BLIP_METER, CONF_KIND, DOMAIN, SERVER
+from .server.flow import ServerFlow, ServerOptionsFlow
 
 # What the menu offers: the sources that work
-SOURCES = (BLIP_METER,)
+SOURCES = (BLIP_METER, SERVER)
 
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},
 }
 
 
-class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
+OPTIONS_FLOWS: dict[str, type[OptionsFlow]] = {SERVER: ServerOptionsFlow}
+
+
+class RackwattConfigFlow(BlipMeterFlow, ServerFlow, domain=DOMAIN):
     """Pick a source, then follow its own steps."""
 
     VERSION = 1
@@ -38,6 +43,20 @@ class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
         """Return the parts that a user can add to a source."""
         return SUBENTRY_FLOWS.get(config_entry.data[CONF_KIND], {})
 
+    @classmethod
+    @callback
+    @override
+    def async_supports_options_flow(cls, config_entry: ConfigEntry) -> bool:
+        """Tell whether a source has options."""
+        return config_entry.data[CONF_KIND] in OPTIONS_FLOWS
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Return the options of a source."""
+        return OPTIONS_FLOWS[config_entry.data[CONF_KIND]]()
+
     @override
     async def async_step_user(
         self, user_input: dict[str, Any] | None = None
@@ -45,11 +64,21 @@ class RackwattConfigFlow(BlipMeterFlow, domain=DOMAIN):
         """Pick a source."""
         return self.async_show_menu(step_id="user", menu_options=list(SOURCES))
 
+    async def async_step_reauth(
+        self, entry_data: Mapping[str, Any]
+    ) -> ConfigFlowResult:
+        """Follow the steps of the source of this entry."""
+        steps = {SERVER: self.async_step_server_reauth}
+        return await steps[entry_data[CONF_KIND]]()
+
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Follow the steps of the source of this entry."""
-        steps = {BLIP_METER: self.async_step_blip_meter}
+        steps = {
+            BLIP_METER: self.async_step_blip_meter,
+            SERVER: self.async_step_server,
+        }
         return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
 
     @override

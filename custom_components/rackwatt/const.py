@@ -10,3 +10,4 @@ LOGGER: Final = logging.getLogger(__package__)
 CONF_KIND: Final = "kind"
 
 BLIP_METER: Final = "blip_meter"
+SERVER: Final = "server"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from rackwatt_agent.backlog import Backlog
 from rackwatt_agent.config import Config
 from rackwatt_agent.server.report import Layout, Metric

@@ -10,12 +10,12 @@ import sys
 from typing import Any
 
 import pytest
+
+from .conftest import fill
 from rackwatt_agent import backlog as module
 from rackwatt_agent.backlog import Backlog
 from rackwatt_agent.segments import Segment
 from rackwatt_agent.server.report import Layout, Metric
-
-from .conftest import fill
 
 
 def drain(backlog: Backlog, limit: int = 300) -> list[float | None]:
