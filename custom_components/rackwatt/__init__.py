@@ -11,7 +11,7 @@ from .blip_meter.coordinator import BlipMeterCoordinator
 from .const import BLIP_METER, CONF_KIND, DOMAIN, SERVER
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
 from .server.coordinator import ServerCoordinator
-from .server.ingest import async_reception, async_setup_reception
+from .server.ingest import async_open_reception, async_reception
 from .services import async_setup_services
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -29,7 +29,7 @@ PLATFORMS: dict[str, list[Platform]] = {
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what does not belong to an entry."""
     async_setup_services(hass)
-    await async_setup_reception(hass)
+    await async_open_reception(hass)
     return True
 
 

@@ -15,7 +15,7 @@ from .server.report import MAX_SAMPLES, Ack, Batch, ReportError, Sample
 LOGGER = logging.getLogger(__name__)
 
 BACKOFF_S = 8.0
-BACKOFF_MAX_S = 60.0
+BACKOFF_MAX_S = 30.0
 # A refused key will not become right by asking often, and each attempt is counted
 REFUSED_S = 300.0
 MISSING_ACKS = 2

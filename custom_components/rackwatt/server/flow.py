@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 import ipaddress
 import secrets
 from typing import Any, override
@@ -11,6 +12,8 @@ import probatio
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_MAC, CONF_NAME
+from homeassistant.data_entry_flow import UnknownFlow
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.selector import (
     EntitySelector,
@@ -34,10 +37,12 @@ from .const import (
     CONF_WRITE_INTERVAL,
     DEFAULT_WRITE_INTERVAL,
 )
-from .ingest import async_reception
+from .ingest import async_open_reception, async_reception
 from .keys import CODE_LIFETIME
 from .report import shown_code
 from .wake import DEFAULT_BROADCAST, clean_broadcast, clean_mac
+
+BROWSER_S = 15.0
 
 CONF_ENROLMENT = "enrolment"
 CONF_COUNT = "count"
@@ -135,6 +140,7 @@ class ServerFlow(SourceFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for the name, and for the address that wakes it."""
+        await async_open_reception(self.hass)
         entry = self.reconfigured_entry
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -202,9 +208,17 @@ class ServerFlow(SourceFlow):
             )
         reported = self._wait.result()
         self._wait = None
+        if reported:
+            # the browser asks for the end at once, unless it was closed meanwhile
+            async_call_later(self.hass, BROWSER_S, self._async_end_alone)
         return self.async_show_progress_done(
             next_step_id="server_reported" if reported else "server_silent"
         )
+
+    async def _async_end_alone(self, _: datetime) -> None:
+        """Go on where nobody else did."""
+        with suppress(UnknownFlow):
+            await self.hass.config_entries.flow.async_configure(self.flow_id)
 
     async def async_step_server_silent(
         self, user_input: dict[str, Any] | None = None

@@ -36,6 +36,7 @@ CODE_FAILURES_A_MINUTE = 20
 REPORTS_IN_5_S = 30
 
 _RECEPTION: HassKey[Reception] = HassKey(f"{DOMAIN}_reception")
+_OPENING: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_reception_opening")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,16 +361,24 @@ def _too_many(text: str) -> ReportError:
     return ReportError(429, "too_many", f"{text} Try again in a minute.", retry=60)
 
 
-async def async_setup_reception(hass: HomeAssistant) -> None:
-    """Open the reception, once for all servers."""
-    reception = hass.data[_RECEPTION] = Reception(hass)
-    await reception.keys.async_load()
-    for view in (HelloView, EnrollView, IngestView):
-        hass.http.register_view(view(reception))
+async def async_open_reception(hass: HomeAssistant) -> Reception:
+    """Return the reception, opened once for all servers.
+
+    The first server's flow comes before the integration itself is set up.
+    """
+    async with hass.data.setdefault(_OPENING, asyncio.Lock()):
+        if (reception := hass.data.get(_RECEPTION)) is not None:
+            return reception
+        reception = Reception(hass)
+        await reception.keys.async_load()
+        for view in (HelloView, EnrollView, IngestView):
+            hass.http.register_view(view(reception))
+        hass.data[_RECEPTION] = reception
     reception.async_discover_waiting()
+    return reception
 
 
 @callback
 def async_reception(hass: HomeAssistant) -> Reception:
-    """Return the reception."""
+    """Return the reception that is open."""
     return hass.data[_RECEPTION]
