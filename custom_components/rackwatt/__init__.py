@@ -7,6 +7,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.typing import ConfigType
 
+from .api.openapi import async_setup_api
 from .blip_meter.coordinator import BlipMeterCoordinator
 from .const import BLIP_METER, CONF_KIND, DOMAIN, SERVER
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
@@ -30,6 +31,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what does not belong to an entry."""
     async_setup_services(hass)
     await async_open_reception(hass)
+    await async_setup_api(hass)
     return True
 
 

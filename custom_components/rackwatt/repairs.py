@@ -4,6 +4,8 @@ from homeassistant.components.repairs import ConfirmRepairFlow, RepairsFlow
 from homeassistant.core import HomeAssistant
 
 from .blip_meter.repairs import NewMeterRepairFlow
+from .server.const import ISSUE_CLONED, ISSUE_WRONG_KEY
+from .server.repairs import ClonedRepairFlow, WrongKeyRepairFlow
 
 
 async def async_create_fix_flow(
@@ -14,4 +16,8 @@ async def async_create_fix_flow(
     """Return the steps that mend what an issue tells of."""
     if issue_id.startswith("new_meter_") and data is not None:
         return NewMeterRepairFlow(str(data["entry_id"]), int(data["meter_id"] or 0))
+    if issue_id == ISSUE_WRONG_KEY:
+        return WrongKeyRepairFlow()
+    if issue_id.startswith(ISSUE_CLONED) and data is not None:
+        return ClonedRepairFlow(str(data["server_id"]), str(data["machine"]))
     return ConfirmRepairFlow()

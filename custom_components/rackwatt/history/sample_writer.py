@@ -9,7 +9,7 @@ import sqlite3
 import time
 
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
-from homeassistant.core import Event, HomeAssistant
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
@@ -192,3 +192,9 @@ async def async_get_samples(hass: HomeAssistant) -> SampleWriter:
 
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
     return writer
+
+
+@callback
+def async_loaded_samples(hass: HomeAssistant) -> SampleWriter | None:
+    """Return the samples file where it is open."""
+    return hass.data.get(_WRITER)

@@ -132,6 +132,15 @@ class SampleStore:
         elif version > VERSION:
             raise sqlite3.DatabaseError(f"{self.path} is of a newer Rackwatt")
 
+    def freeze(self) -> None:
+        """Leave the main file as it is until thaw(), so that it can be copied."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._db.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
+
+    def thaw(self) -> None:
+        """Go on moving what was written into the main file."""
+        self._db.execute("PRAGMA wal_autocheckpoint = 1000").fetchall()
+
     def close(self) -> None:
         """Close the file."""
         if self._connection is not None:
