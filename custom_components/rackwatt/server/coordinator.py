@@ -165,6 +165,7 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
     ) -> None:
         """Show a report."""
         sample, taken = newest(batch, times, received)
+        before = set(self.gauges)
         if batch.described and not self.knows(batch):
             self._set_metrics(batch.layout.metrics)
             self._digest = batch.digest
@@ -177,6 +178,8 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
         elif sample is not None and taken >= self._shown_until:
             self._shown_until = taken
             self._show(sample, taken, committed)
+        # with their values, so that they do not begin as unavailable
+        self._announce(before)
         state = ServerState.ON if batch.bye is None else ServerState.OFF
         self._set_data(batch, received, state)
         if committed is not None and self.on_late is not None:
@@ -190,10 +193,11 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
         for key, gauge, value in zip(
             self._keys, self._columns, sample.values, strict=True
         ):
-            if gauge.description.key == "uptime" and value is not None:
-                value = round(taken / 1000 - value)
-            elif key in totals:
-                value = totals[key]
+            if value is not None:
+                if gauge.description.key == "uptime":
+                    value = round(taken / 1000 - value)  # noqa: PLW2901  the boot
+                else:
+                    value = totals.get(key, value)  # noqa: PLW2901  over all runs
             gauge.update(value, now, self._write_interval)
 
     @callback
@@ -259,19 +263,21 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
             gauge.update(None, now, 0)
 
     def _set_metrics(self, metrics: Mapping[str, Metric]) -> None:
-        """Take over the descriptions; tell which metrics came and which went."""
-        old = set(self.gauges)
+        """Take over the descriptions."""
         for key, metric in metrics.items():
             if key not in self.gauges:
                 self.gauges[key] = Gauge(describe(key, metric))
-        for key in old - metrics.keys():
+        for key in self.gauges.keys() - metrics.keys():
             del self.gauges[key]
         if self.data is not None:
             self.data = replace(self.data, metrics=dict(metrics))
-        came, went = set(self.gauges) - old, old - set(self.gauges)
-        if came or went:
+
+    def _announce(self, before: set[str]) -> None:
+        """Tell which metrics came and which went."""
+        now = set(self.gauges)
+        if now != before:
             for listener in self.on_metrics:
-                listener(came, went)
+                listener(now - before, before - now)
 
     def _set_columns(self, keys: tuple[str, ...]) -> None:
         """Remember where each column goes; one that is not described goes nowhere."""

@@ -44,6 +44,8 @@ async def async_read_json(request: web.Request) -> Any:
             f"A body may have {MAX_BODY} bytes, inflated. Send fewer samples at once.",
         ) from err
     except BODY_ERRORS as err:
+        # aiohttp would read on after the answer, and log its own error of it
+        request.content.feed_eof()
         raise bad_body("The body is not what its Content-Encoding says.") from err
     try:
         return json_loads(body)
@@ -61,12 +63,15 @@ class AgentView(HomeAssistantView):
         """Initialize the view."""
         self._reception = reception
 
-    def _refuse(self, err: ReportError) -> web.Response:
+    def _refuse(self, request: web.Request, err: ReportError) -> web.Response:
         """Return an error that programs and people can read."""
         headers = None
         if (retry := err.more.get("retry")) is not None:
             headers = {"Retry-After": str(retry)}
-        return self.json(err.to_json(), err.status, headers)
+        response = self.json(err.to_json(), err.status, headers)
+        if request.content.exception() is not None:
+            response.force_close()  # nobody knows where the next request begins
+        return response
 
 
 class IngestView(AgentView):
@@ -86,7 +91,7 @@ class IngestView(AgentView):
             raw = await async_read_json(request)
             ack = await self._reception.async_ingest(sender, address, raw)
         except ReportError as err:
-            return self._refuse(err)
+            return self._refuse(request, err)
         return self.json(ack.to_json(time.time_ns() // 1_000_000))
 
 
@@ -103,7 +108,7 @@ class HelloView(AgentView):
                 request.headers.get(KEY_HEADER), request.remote or ""
             )
         except ReportError as err:
-            return self._refuse(err)
+            return self._refuse(request, err)
         return self.json({"v": SCHEMA, **answer})
 
 
@@ -119,5 +124,5 @@ class EnrollView(AgentView):
             raw = await async_read_json(request)
             answer = await self._reception.async_enroll(raw, request.remote or "")
         except ReportError as err:
-            return self._refuse(err)
+            return self._refuse(request, err)
         return self.json({"v": SCHEMA, **answer})
