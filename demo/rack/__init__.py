@@ -2,6 +2,7 @@
 
 from .blip import BlipMeter
 from .part import Part
+from .server import Servers
 
 # Each source of Rackwatt has its part here
-PARTS: tuple[type[Part], ...] = (BlipMeter,)
+PARTS: tuple[type[Part], ...] = (BlipMeter, Servers)

@@ -18,6 +18,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.event import async_track_state_change_event
 
+from .conftest import LAYOUT, VALUES, Agent, report
 from custom_components.rackwatt.history.sample_writer import async_get_samples
 from custom_components.rackwatt.server.ingest import Reception
 from custom_components.rackwatt.server.report import (
@@ -29,8 +30,6 @@ from custom_components.rackwatt.server.report import (
     QueueStatus,
     Sample,
 )
-
-from .conftest import LAYOUT, VALUES, Agent, report
 
 
 def state(hass: HomeAssistant, entity: str) -> str | None:

@@ -195,9 +195,9 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
         ):
             if value is not None:
                 if gauge.description.key == "uptime":
-                    value = round(taken / 1000 - value)  # noqa: PLW2901  the boot
+                    value = round(taken / 1000 - value)
                 else:
-                    value = totals.get(key, value)  # noqa: PLW2901  over all runs
+                    value = totals.get(key, value)
             gauge.update(value, now, self._write_interval)
 
     @callback
