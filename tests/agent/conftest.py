@@ -46,3 +46,13 @@ def fill(backlog: Backlog, layout: Layout, count: int, start: int = 0) -> None:
     for n in range(start, start + count):
         up = 8_000 * n
         backlog.put(layout, 1_795_300_000_000 + up, up, (float(n), n / 10))
+
+
+@pytest.fixture(autouse=True)
+def verify_cleanup() -> None:
+    """The agent has no event loop that a test could leave something in."""
+
+
+@pytest.fixture
+def _custom_integrations() -> None:
+    """The agent knows no Home Assistant."""
