@@ -296,7 +296,7 @@ async def measure_cost(report: Report, quick: bool) -> None:
         await comparison.window("warm-up", publish(0))
         await comparison.window("warm-up", lambda host: agents[host].report(0))
         await asyncio.sleep(5)
-        for number in range(2 if quick else 5):
+        for number in range(2 if quick else 4):
             progress(f"Round {number + 1}")
             await comparison.window("idle", None)
             await comparison.window("mqtt", publish(0))
@@ -382,7 +382,10 @@ async def measure_crowd(report: Report, rounds: int) -> None:
             await crowd_reports(agents, 1)
             await measured.lag()
             progress(f"{CROWD} hosts for {rounds * CROWD_INTERVAL:.0f} s")
-            await crowd_reports(agents, rounds)
+            for _ in range(rounds):
+                await crowd_reports(agents, 1)
+                # a session that says nothing for a minute is closed
+                await measured.client.call("get_config")
             lag = await measured.lag()
             await asyncio.sleep(1)
         stored = count_samples(measured.hass.config)
@@ -441,7 +444,7 @@ async def measure(quick: bool) -> Report:
     if quick:
         report.left_out += ["500 hosts", "start of hass with 500 servers"]
     else:
-        await measure_crowd(report, 12)
+        await measure_crowd(report, 6)
     return report
 
 

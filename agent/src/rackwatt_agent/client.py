@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from . import __version__
 from .errors import AgentError, Exit
-from .server.report import API, KEY_HEADER
+from .server.report import API, KEY_HEADER, MACHINE_HEADER
 
 if TYPE_CHECKING:
     import ssl
@@ -34,13 +34,20 @@ class Refused(AgentError):
 class Home:
     """One Home Assistant; opens TLS only where the address asks for it."""
 
-    def __init__(self, url: str, key: str = "", ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        ca_file: str | None = None,
+        machine: str = "",
+    ) -> None:
         """Check the address; nothing is sent yet."""
         self.url = url
         self._parts = split_url(url)
         self._ca_file = ca_file
         self._connection: http.client.HTTPConnection | None = None
         self.key = key
+        self._machine = machine
 
     def get(self, path: str, timeout: float = CONNECT_S) -> Any:
         """Ask for something."""
@@ -91,6 +98,8 @@ class Home:
         }
         if self.key:
             headers[KEY_HEADER] = self.key
+        if self._machine:
+            headers[MACHINE_HEADER] = self._machine
         if body is not None:
             headers["Content-Type"] = "application/json"
             if len(body) >= GZIP_FROM:

@@ -80,12 +80,9 @@ class Agent:
         self.backlog = Backlog(
             config.state / "queue", boot, config.interval, config.queue_bytes
         )
-        self.carrier = Carrier(
-            Home(config.url, config.key, config.ca_file),
-            self.backlog,
-            fingerprint(config.machine_id_file),
-            boot,
-        )
+        machine = fingerprint(config.machine_id_file)
+        home = Home(config.url, config.key, config.ca_file, machine)
+        self.carrier = Carrier(home, self.backlog, machine, boot)
 
     def run(self) -> None:
         """Work until a signal asks for the end."""

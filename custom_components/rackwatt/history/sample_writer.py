@@ -68,7 +68,7 @@ class SampleWriter:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._commit()
         await self.async_run(self.store.close)
-        self._thread.shutdown(wait=False)
+        await self._hass.async_add_executor_job(self._thread.shutdown)
 
     async def async_commit(self, incoming: Incoming) -> Committed:
         """Store a report; return when it is on the disk.

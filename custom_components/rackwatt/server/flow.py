@@ -12,6 +12,7 @@ import probatio
 
 from homeassistant.config_entries import SOURCE_REAUTH, ConfigFlowResult, OptionsFlow
 from homeassistant.const import CONF_MAC, CONF_NAME
+from homeassistant.core import CALLBACK_TYPE
 from homeassistant.data_entry_flow import UnknownFlow
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.network import NoURLAvailableError, get_url
@@ -130,6 +131,7 @@ class ServerFlow(SourceFlow):
     _server_id = ""
     _code = ""
     _wait: asyncio.Task[bool] | None = None
+    _end: CALLBACK_TYPE | None = None
 
     def __init__(self) -> None:
         """Initialize the flow."""
@@ -210,13 +212,14 @@ class ServerFlow(SourceFlow):
         self._wait = None
         if reported:
             # the browser asks for the end at once, unless it was closed meanwhile
-            async_call_later(self.hass, BROWSER_S, self._async_end_alone)
+            self._end = async_call_later(self.hass, BROWSER_S, self._async_end_alone)
         return self.async_show_progress_done(
             next_step_id="server_reported" if reported else "server_silent"
         )
 
     async def _async_end_alone(self, _: datetime) -> None:
         """Go on where nobody else did."""
+        self._end = None
         with suppress(UnknownFlow):
             await self.hass.config_entries.flow.async_configure(self.flow_id)
 
@@ -337,6 +340,8 @@ class ServerFlow(SourceFlow):
         super().async_remove()
         if self._wait is not None:
             self._wait.cancel()
+        if self._end is not None:
+            self._end()
         if self._server_id:
             async_reception(self.hass).async_end_waiting(self._server_id, self._code)
 

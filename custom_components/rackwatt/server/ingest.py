@@ -60,6 +60,7 @@ class Reception:
         self._reports = Throttle(REPORTS_IN_5_S, 5)
         self._wrong_addresses: dict[str, None] = {}
         self._first_reports: dict[str, asyncio.Event] = {}
+        self._enrolled: set[str] = set()
 
     # ------------------------------------------------------- what Home Assistant does
 
@@ -137,6 +138,7 @@ class Reception:
                 " new one.",
             )
         server_id, key, expected = redeemed
+        self._enrolled.add(server_id)
         LOGGER.info("%s enrolled from %s", request.hostname, address)
         if not expected and self._entry(server_id) is None:
             self.async_discover(server_id)
@@ -214,10 +216,16 @@ class Reception:
                 retry=30,
             ) from err
 
-    def authenticate(self, key: str | None, address: str) -> Sender:
+    def authenticate(
+        self, key: str | None, address: str, machine: str | None = None
+    ) -> Sender:
         """Return whose key was sent."""
         found = self.keys.owner_of(key) if key else None
         if found is None:
+            # nobody else knows this name of the machine: it lost its key
+            server_id = self.keys.owner_of_machine(machine) if machine else None
+            if server_id and (entry := self._entry(server_id)) is not None:
+                entry.async_start_reauth(self._hass)
             self._count_failure(address)
             raise ReportError(
                 401,
@@ -229,12 +237,14 @@ class Reception:
 
     async def _async_coordinator(self, server_id: str) -> ServerCoordinator:
         """Return who takes the reports of a server."""
+        event = self._first_reports.get(server_id)
+        if event is not None and server_id in self._enrolled:
+            self._enrolled.discard(server_id)
+            event.set()
         if (coordinator := self._coordinators.get(server_id)) is not None:
             return coordinator
         credential = self.keys.credential(server_id)
         if (entry := self._entry(server_id)) is None:
-            if event := self._first_reports.get(server_id):
-                event.set()
             raise ReportError(
                 403,
                 "waiting",

@@ -25,6 +25,7 @@ SKEW_MS = 2_000  # clocks that differ by less are taken as equal
 
 API = "/api/rackwatt/v1"
 KEY_HEADER = "X-Rackwatt-Key"
+MACHINE_HEADER = "X-Rackwatt-Machine"
 KEY_PREFIX = "rwk_"
 
 # No I, L, O, 0 or 1: a code is read from one screen and typed on another

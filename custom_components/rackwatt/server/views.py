@@ -14,7 +14,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 from homeassistant.helpers.http import HomeAssistantView
 from homeassistant.util.json import json_loads
 
-from .report import API, KEY_HEADER, MAX_BODY, SCHEMA, ReportError, bad_body
+from .report import (
+    API,
+    KEY_HEADER,
+    MACHINE_HEADER,
+    MAX_BODY,
+    SCHEMA,
+    ReportError,
+    bad_body,
+)
 
 if TYPE_CHECKING:
     from .ingest import Reception
@@ -86,7 +94,9 @@ class IngestView(AgentView):
             address = request.remote or ""
             # whoever has no key shall not make us read a megabyte
             sender = self._reception.authenticate(
-                request.headers.get(KEY_HEADER), address
+                request.headers.get(KEY_HEADER),
+                address,
+                request.headers.get(MACHINE_HEADER),
             )
             raw = await async_read_json(request)
             ack = await self._reception.async_ingest(sender, address, raw)
