@@ -34,6 +34,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection of an agent, kept open."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet, as Home Assistant sends them
 
     @override
     def log_message(self, format: str, *args: Any) -> None:

@@ -26,6 +26,7 @@ from rackwatt_agent.errors import AgentError, Exit
 from rackwatt_agent.machine import fingerprint, is_hardware, macs
 from rackwatt_agent.run import Agent
 from rackwatt_agent.server.report import Batch, Layout
+from rackwatt_agent.wire import Wire, WireError
 
 type Answer = tuple[int, Any]
 
@@ -234,8 +235,7 @@ def test_stale_connection_is_opened_again(
     deliver(sender)
     connection = sender.home._connection
     assert connection is not None
-    assert connection.sock is not None
-    connection.sock.shutdown(socket.SHUT_RDWR)
+    connection._sock.shutdown(socket.SHUT_RDWR)
     fill(backlog, layout, 1, 1)
     deliver(sender)
     assert backlog.held == 0
@@ -641,3 +641,55 @@ def test_refusal_keeps_what_was_said() -> None:
     """The body of a refusal is at hand."""
     err = Refused(409, {"error": "gap", "hint": "Missing.", "expect": 3}, None)
     assert (err.error, err.body["expect"], str(err)) == ("gap", 3, "Missing.")
+
+
+# -------------------------------------------------------------------------- the wire
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"{}"),
+        (b"HTTP/1.0 200 OK\r\n\r\n{}", b"{}"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"1;x=y\r\n{\r\n1\r\n}\r\n0\r\nX: y\r\n\r\n",
+            b"{}",
+        ),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", b"{}"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n{}", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{}", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}", None),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", None),
+        (b"\x15\x03\x01", None),
+        (b"x" * 40_000, None),
+        (
+            b"HTTP/1.1 200 OK\r\n"
+            + b"a: b\r\n" * 3
+            + b"".join(b"h%d: x\r\n" % n for n in range(300)),
+            None,
+        ),
+        (b"", None),
+    ],
+)
+def test_whatever_answers(raw: bytes, body: bytes | None, server: Server) -> None:
+    """Whole answers are read, others are errors of the wire."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.recv(1000)
+        connection.sendall(raw)
+        connection.close()
+
+    Thread(target=serve, daemon=True).start()
+    wire = Wire("127.0.0.1", listener.getsockname()[1], 2)
+    try:
+        if body is None:
+            with pytest.raises((WireError, ConnectionError)):
+                wire.exchange("GET", "/", {}, None, 2)
+        else:
+            assert wire.exchange("GET", "/", {}, None, 2).body == body
+    finally:
+        wire.close()
+        listener.close()

@@ -12,7 +12,6 @@ from itertools import islice
 import logging
 import os
 from pathlib import Path
-import secrets
 import shutil
 import time
 
@@ -53,7 +52,7 @@ class Backlog:
         self._day = int(DAY_S / interval)
         # A new run counts from one again under a name of its own: no number has to
         # survive in a file, and none is ever used twice.
-        self.epoch = secrets.token_hex(8)
+        self.epoch = os.urandom(8).hex()
         self._seq = 0
         self._memory: deque[tuple[Header, Sample]] = deque()
         self._header: Header | None = None
@@ -309,4 +308,4 @@ def boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return f"process-{os.getpid()}-{secrets.token_hex(4)}"
+        return f"process-{os.getpid()}-{os.urandom(4).hex()}"

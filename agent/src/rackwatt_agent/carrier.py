@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 import logging
-import random
+import os
 import time
 
 from . import __version__
@@ -159,7 +159,7 @@ class Carrier:
         if wait is None:
             self._delay = min(max(2 * self._delay, BACKOFF_S), BACKOFF_MAX_S)
             # all agents of a house see its end at once; they shall not return at once
-            wait = self._delay * random.uniform(0.5, 1.0)
+            wait = self._delay * (0.5 + os.urandom(1)[0] / 512)
         self._not_before = time.monotonic() + wait
 
     def _miss(self) -> None:

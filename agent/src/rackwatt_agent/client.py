@@ -1,20 +1,19 @@
 """The connection to Home Assistant: one that stays open, and failures as sentences."""
 
-import gzip
-import http.client
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
+import zlib
 
 from . import __version__
 from .errors import AgentError, Exit
 from .server.report import API, KEY_HEADER, MACHINE_HEADER
+from .wire import Answer, HungUpError, Wire, WireError
 
 if TYPE_CHECKING:
     import ssl
 
 CONNECT_S = 5.0
-ANSWER_MAX = 64 << 10
 GZIP_FROM = 512  # a smaller body grows
 
 
@@ -45,7 +44,7 @@ class Home:
         self.url = url
         self._parts = split_url(url)
         self._ca_file = ca_file
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: Wire | None = None
         self.key = key
         self._machine = machine
 
@@ -71,16 +70,16 @@ class Home:
         stale_is_possible = self._connection is not None
         try:
             return self._once(method, path, body, timeout)
-        except (http.client.RemoteDisconnected, ConnectionError) as err:
+        except (HungUpError, ConnectionError) as err:
             self.close()
             if not stale_is_possible:
                 raise self._unreachable(err) from err
-        except (OSError, http.client.HTTPException) as err:
+        except (OSError, WireError) as err:
             self.close()
             raise self._unreachable(err) from err
         try:
             return self._once(method, path, body, timeout)
-        except (OSError, http.client.HTTPException) as err:
+        except (OSError, WireError) as err:
             self.close()
             raise self._unreachable(err) from err
 
@@ -88,10 +87,6 @@ class Home:
         """Send one request over the open connection, or a new one."""
         if self._connection is None:
             self._connection = self._connect(timeout)
-        connection = self._connection
-        connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
         headers = {
             "User-Agent": f"rackwatt-agent/{__version__}",
             "Accept": "application/json",
@@ -104,22 +99,24 @@ class Home:
             headers["Content-Type"] = "application/json"
             if len(body) >= GZIP_FROM:
                 headers["Content-Encoding"] = "gzip"
-                body = gzip.compress(body, 6, mtime=0)
-        connection.request(method, self._parts.path + API + path, body, headers)
-        answer = connection.getresponse()
-        raw = answer.read(ANSWER_MAX)
-        if answer.will_close or answer.length:
+                packer = zlib.compressobj(6, wbits=31)  # 31: as gzip
+                body = packer.compress(body) + packer.flush()
+        connection = self._connection
+        answer = connection.exchange(
+            method, self._parts.path + API + path, headers, body, timeout
+        )
+        if not connection.is_open:
             self.close()
-        return self._judge(answer, raw)
+        return self._judge(answer)
 
-    def _judge(self, answer: http.client.HTTPResponse, raw: bytes) -> Any:
+    def _judge(self, answer: Answer) -> Any:
         """Return the body of an answer, or raise what it refuses."""
         try:
-            body = json.loads(raw) if raw else None
+            body = json.loads(answer.body) if answer.body else None
         except ValueError:
             body = None
         if 300 <= answer.status < 400:
-            where = answer.headers.get("Location", "another address")
+            where = answer.headers.get("location", "another address")
             raise AgentError(
                 Exit.UNREACHABLE,
                 f"{self.url} sends us on to {where}. Use that address.",
@@ -134,18 +131,12 @@ class Home:
             )
         return body
 
-    def _connect(self, timeout: float) -> http.client.HTTPConnection:
+    def _connect(self, timeout: float) -> Wire:
         """Open a connection."""
-        host = self._parts.hostname or ""
+        host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme == "http":
-            plain = http.client.HTTPConnection(host, self._parts.port, timeout=timeout)
-            plain.connect()
-            return plain
-        secure = http.client.HTTPSConnection(
-            host, self._parts.port, timeout=timeout, context=self._context()
-        )
-        secure.connect()
-        return secure
+            return Wire(host, port or 80, timeout)
+        return Wire(host, port or 443, timeout, self._context())
 
     def _context(self) -> "ssl.SSLContext":
         """Return what decides whether a certificate is trusted."""
@@ -194,9 +185,9 @@ def split_url(url: str) -> SplitResult:
     )
 
 
-def _retry_after(answer: http.client.HTTPResponse, body: Any) -> float | None:
+def _retry_after(answer: Answer, body: Any) -> float | None:
     """Return after how many seconds to come again."""
-    raw = answer.headers.get("Retry-After")
+    raw = answer.headers.get("retry-after")
     if raw is None and isinstance(body, dict):
         raw = body.get("retry")
     try:
@@ -209,7 +200,7 @@ def _reason(err: Exception) -> str:
     """Return what the system says about a failure."""
     if isinstance(err, TimeoutError):
         return "it does not answer"
-    if isinstance(err, http.client.HTTPException):
+    if isinstance(err, WireError):
         return "what answers does not speak HTTP"
     return getattr(err, "strerror", None) or str(err) or type(err).__name__
 

@@ -3,10 +3,8 @@
 import hashlib
 import os
 from pathlib import Path
-import platform
 import socket
 import time
-import uuid
 
 import psutil
 
@@ -27,7 +25,10 @@ def fingerprint(id_file: Path) -> str:
                 f"The machine_id_file {id_file} cannot be read: {err.strerror}.",
             ) from err
         text = ""
-    text = text or f"{uuid.getnode():x}"
+    if not text:
+        import uuid  # noqa: PLC0415  where there is no such file: never on Linux
+
+        text = f"{uuid.getnode():x}"
     return hashlib.sha256(f"rackwatt-agent:{text}".encode()).hexdigest()[:32]
 
 
@@ -38,6 +39,8 @@ def hostname() -> str:
 
 def system() -> str:
     """Return the operating system in a few words."""
+    import platform  # noqa: PLC0415  only an enrolment needs it
+
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"][:128]
     except (OSError, KeyError):

@@ -1,7 +1,6 @@
 """Graphics cards: NVIDIA's by NVML, AMD's by the kernel's files."""
 
 from collections.abc import Callable, Iterator
-import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 import time
@@ -86,6 +85,8 @@ class NvidiaCollector:
         """Open the library and describe each card."""
         if not self._driver.exists():
             return
+        import ctypes  # noqa: PLC0415  1 MB that only a machine with a card needs
+
         try:
             ctypes.CDLL(NVML_LIBRARY)
         except OSError:
