@@ -39,6 +39,11 @@ class MeasuredHass:
         response: dict[str, float] = answer["response"]
         return response
 
+    async def restart_in_order(self) -> None:
+        """Stop it as its user would, and start it again."""
+        await self.hass.stop()
+        await self.restart()
+
     async def restart(self) -> None:
         """Start it again after a kill, with the same session."""
         await self.hass.start()

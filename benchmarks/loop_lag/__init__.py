@@ -22,7 +22,7 @@ INTERVAL = 0.005
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Start to measure."""
     lags: list[float] = []
-    since = [time.process_time(), time.monotonic()]
+    since = [time.process_time(), time.monotonic(), time.thread_time()]
 
     async def sample() -> None:
         """Note by how much each short sleep was too long."""
@@ -36,13 +36,14 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
         ordered = sorted(lags)
         lags.clear()
         before = list(since)
-        since[:] = [time.process_time(), time.monotonic()]
+        since[:] = [time.process_time(), time.monotonic(), time.thread_time()]
         return {
             "p50": ordered[len(ordered) // 2] if ordered else None,
             "p99": ordered[len(ordered) * 99 // 100] if ordered else None,
             "max": ordered[-1] if ordered else None,
             "cpu": since[0] - before[0],
             "wall": since[1] - before[1],
+            "loop_cpu": since[2] - before[2],
         }
 
     hass.async_create_background_task(sample(), "loop lag")

@@ -8,11 +8,22 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
+from .api.openapi import async_setup_api
 from .blip_meter.coordinator import BlipMeterCoordinator
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, PDU, TEMPERATURE_PROBE
+from .const import (
+    BLIP_METER,
+    CONF_KIND,
+    CT_CLAMP,
+    DOMAIN,
+    PDU,
+    SERVER,
+    TEMPERATURE_PROBE,
+)
 from .coordinator import RackwattConfigEntry, RackwattCoordinator
 from .ct_clamp.coordinator import CtClampCoordinator
 from .pdu.coordinator import PduCoordinator
+from .server.coordinator import ServerCoordinator
+from .server.ingest import async_open_reception, async_reception
 from .services import async_setup_services
 from .temperature_probe.coordinator import TemperatureProbeCoordinator
 
@@ -23,18 +34,22 @@ COORDINATORS: dict[str, type[RackwattCoordinator[Any]]] = {
     CT_CLAMP: CtClampCoordinator,
     TEMPERATURE_PROBE: TemperatureProbeCoordinator,
     PDU: PduCoordinator,
+    SERVER: ServerCoordinator,
 }
 PLATFORMS: dict[str, list[Platform]] = {
     BLIP_METER: [Platform.BINARY_SENSOR, Platform.SENSOR],
     CT_CLAMP: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR],
     TEMPERATURE_PROBE: [Platform.SENSOR],
     PDU: [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR, Platform.SWITCH],
+    SERVER: [Platform.BINARY_SENSOR, Platform.SENSOR, Platform.SWITCH],
 }
 
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what does not belong to an entry."""
     async_setup_services(hass)
+    await async_open_reception(hass)
+    await async_setup_api(hass)
     return True
 
 
@@ -64,6 +79,12 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Let the user remove a device that is gone."""
     return entry.runtime_data.async_forget_device(device)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: RackwattConfigEntry) -> None:
+    """Forget what a source keeps outside its entry."""
+    if entry.data.get(CONF_KIND) == SERVER and entry.unique_id is not None:
+        await async_reception(hass).async_forget(entry.unique_id)
 
 
 async def _async_reload(hass: HomeAssistant, entry: RackwattConfigEntry) -> None:

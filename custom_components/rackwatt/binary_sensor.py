@@ -4,10 +4,11 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .blip_meter.binary_sensor import async_setup_entry as setup_blip_meter
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, PDU
+from .const import BLIP_METER, CONF_KIND, CT_CLAMP, PDU, SERVER
 from .coordinator import RackwattConfigEntry
 from .ct_clamp.binary_sensor import async_setup_entry as setup_ct_clamp
 from .pdu.binary_sensor import async_setup_entry as setup_pdu
+from .server.binary_sensor import async_setup_entry as setup_server
 
 # Values come from the coordinators; entities never ask a device
 PARALLEL_UPDATES = 0
@@ -16,6 +17,7 @@ SETUP = {
     BLIP_METER: setup_blip_meter,
     CT_CLAMP: setup_ct_clamp,
     PDU: setup_pdu,
+    SERVER: setup_server,
 }
 
 

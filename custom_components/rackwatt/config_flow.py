@@ -15,17 +15,26 @@ from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
-from .const import BLIP_METER, CONF_KIND, CT_CLAMP, DOMAIN, PDU, TEMPERATURE_PROBE
+from .const import (
+    BLIP_METER,
+    CONF_KIND,
+    CT_CLAMP,
+    DOMAIN,
+    PDU,
+    SERVER,
+    TEMPERATURE_PROBE,
+)
 from .ct_clamp.channel_flow import ChannelFlow
 from .ct_clamp.const import SUBENTRY_CHANNEL
 from .ct_clamp.flow import CtClampFlow
 from .pdu.const import SUBENTRY_OUTLET_GROUP
 from .pdu.flow import PduFlow, PduOptionsFlow
 from .pdu.group_flow import OutletGroupFlow
+from .server.flow import ServerFlow, ServerOptionsFlow
 from .temperature_probe.flow import TemperatureProbeFlow, TemperatureProbeOptionsFlow
 
 # What the menu offers: the sources that work
-SOURCES = (BLIP_METER, CT_CLAMP, PDU, TEMPERATURE_PROBE)
+SOURCES = (BLIP_METER, CT_CLAMP, PDU, SERVER, TEMPERATURE_PROBE)
 
 SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
     BLIP_METER: {SUBENTRY_METER: MeterFlow},
@@ -36,11 +45,17 @@ SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
 OPTIONS_FLOWS: dict[str, type[OptionsFlow]] = {
     TEMPERATURE_PROBE: TemperatureProbeOptionsFlow,
     PDU: PduOptionsFlow,
+    SERVER: ServerOptionsFlow,
 }
 
 
 class RackwattConfigFlow(
-    BlipMeterFlow, CtClampFlow, TemperatureProbeFlow, PduFlow, domain=DOMAIN
+    BlipMeterFlow,
+    CtClampFlow,
+    TemperatureProbeFlow,
+    PduFlow,
+    ServerFlow,
+    domain=DOMAIN,
 ):
     """Pick a source, then follow its own steps."""
 
@@ -85,6 +100,7 @@ class RackwattConfigFlow(
             CT_CLAMP: self.async_step_ct_clamp,
             TEMPERATURE_PROBE: self.async_step_temperature_probe,
             PDU: self.async_step_pdu,
+            SERVER: self.async_step_server,
         }
         return await steps[self._get_reconfigure_entry().data[CONF_KIND]]()
 
@@ -92,7 +108,10 @@ class RackwattConfigFlow(
         self, entry_data: Mapping[str, Any]
     ) -> ConfigFlowResult:
         """Follow the steps of the source whose credentials are refused."""
-        steps = {PDU: self.async_step_pdu_reauth}
+        steps = {
+            PDU: self.async_step_pdu_reauth,
+            SERVER: self.async_step_server_reauth,
+        }
         return await steps[entry_data[CONF_KIND]]()
 
     @override

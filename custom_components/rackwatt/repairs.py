@@ -5,6 +5,8 @@ from homeassistant.core import HomeAssistant
 
 from .blip_meter.repairs import NewMeterRepairFlow
 from .pdu.repairs import PduReplacedRepairFlow
+from .server.const import ISSUE_CLONED, ISSUE_WRONG_KEY
+from .server.repairs import ClonedRepairFlow, WrongKeyRepairFlow
 
 
 async def async_create_fix_flow(
@@ -19,4 +21,8 @@ async def async_create_fix_flow(
         return PduReplacedRepairFlow(
             str(data["entry_id"]), str(data["found"]), str(data["model"])
         )
+    if issue_id == ISSUE_WRONG_KEY:
+        return WrongKeyRepairFlow()
+    if issue_id.startswith(ISSUE_CLONED) and data is not None:
+        return ClonedRepairFlow(str(data["server_id"]), str(data["machine"]))
     return ConfirmRepairFlow()

@@ -1,0 +1,1 @@
+../../../../custom_components/rackwatt/server/__init__.py
