@@ -17,6 +17,7 @@ from .rig import ADDRESS, BIAS, PATH
 from custom_components.rackwatt.ct_clamp import coordinator, i2c
 from custom_components.rackwatt.ct_clamp.coordinator import CtClampCoordinator
 from custom_components.rackwatt.ct_clamp.sampler import Board, BusSampler
+from custom_components.rackwatt.history.store import async_loaded_store
 from demo.rack.ads1115 import Ads1115, I2CBus, opener
 from demo.rack.clock import VirtualClock
 from demo.rack.waveforms import SINE, ClampSignal, Level
@@ -52,6 +53,9 @@ class Rack:
                 sampler.sweep_all()
                 self.clock.sleep(begin + 1 - self.clock.now)
             await self.hass.async_block_till_done()
+            # the store's own writer works in real time
+            if (store := async_loaded_store(self.hass)) is not None:
+                await store.async_flush()
 
     def signal(self, source: str, bias: float = BIAS) -> ClampSignal:
         """Return the signal of an input, which follows the amps."""

@@ -45,7 +45,7 @@ async def clamps(home: Home, tmp_path: Path) -> AsyncIterator[Home]:
 
 
 async def test_power_and_a_kill(clamps: Home) -> None:
-    """The loads are shown as they are, and kill -9 costs less than 30 s of energy."""
+    """The loads are shown as they are, and kill -9 takes back nothing that was shown."""
     power_id, energy_id = (
         f"sensor.{SERVER.slug}_{what}" for what in ("power_estimate", "energy")
     )
@@ -56,12 +56,12 @@ async def test_power_and_a_kill(clamps: Home) -> None:
         assert await number(client, f"sensor.{SPARE.slug}_power_estimate") < 0.5
         await asyncio.sleep(COUNTED_FOR)
         before = await number(client, energy_id)
-    assert before * 3.6e6 / power > COUNTED_FOR - 15
+    assert before * 3.6e6 / power > COUNTED_FOR - 25
 
     await clamps.hass.kill()
     await clamps.hass.start()
     await clamps.wait_running()
     async with clamps.client() as client:
         after = await number(client, energy_id)
-    assert before - after < power * 30 / 3.6e6
-    assert after > 0
+    # what was shown was stored; what was not shown yet may be there too
+    assert before <= after < before + power * 30 / 3.6e6

@@ -18,6 +18,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.util.unit_conversion import ElectricPotentialConverter
 
 from ..counter import CounterState, EnergyIntegrator
+from ..history.store import HistoryStore
 from .clamp import Clamp, ClampReading, Wiring
 from .const import (
     CONF_BURDEN,
@@ -78,7 +79,11 @@ class Channel:
     """A clamp, what its load is supplied with, and its energy."""
 
     def __init__(
-        self, hass: HomeAssistant, subentry: ConfigSubentry, state: CounterState | None
+        self,
+        hass: HomeAssistant,
+        subentry: ConfigSubentry,
+        state: CounterState | None,
+        store: HistoryStore,
     ) -> None:
         """Go on from a stored counter."""
         self.key = subentry.subentry_id
@@ -87,6 +92,7 @@ class Channel:
         self.counter = EnergyIntegrator(state, MAX_GAP)
         self.recent: deque[ClampReading] = deque(maxlen=RECENT)
         self._hass = hass
+        self._store = store
         self._settings = subentry.data
         self._last: ClampReading | None = None
         self._shown: float | None = None
@@ -187,7 +193,7 @@ class Channel:
             current=current,
             apparent_power=apparent,
             power=None if apparent is None else apparent * power_factor,
-            energy=self.counter.energy_wh,
+            energy=self._store.shown(self.key, self.counter.state).energy_wh,
             estimated=estimated,
             noise=last.noise * self.clamp.amps_per_volt if last else None,
             clamp=last,

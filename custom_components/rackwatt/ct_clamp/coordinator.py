@@ -36,8 +36,9 @@ from .sampler import Board, BusSampler, Sweep
 FIRST_SWEEP_TIMEOUT = 15.0
 # Values that hardly change are shown this often, in s
 SHOW_INTERVAL = 10.0
-# With the store's own half second less than 30 s are lost when Home Assistant is killed
-SAVE_INTERVAL = 20.0
+# What a killed Home Assistant loses, with the store's own half second (30 s are allowed);
+# energy is shown when it is stored, so a larger one would show it less often
+SAVE_INTERVAL = 10.0
 # A board that stays away this long is worth a repair issue, in s
 LOST_FOR_GOOD = 60.0
 # So many sweeps in a row show a fault; so many without one show that it was mended
@@ -111,7 +112,7 @@ class CtClampCoordinator(RackwattCoordinator[CtClampData]):
         for subentry in self.config_entry.get_subentries_of_type(SUBENTRY_CHANNEL):
             key = subentry.subentry_id
             state = await self._store.async_load_counter(key)
-            self.channels[key] = Channel(self.hass, subentry, state)
+            self.channels[key] = Channel(self.hass, subentry, state, self._store)
         self.config_entry.async_on_unload(
             self.hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, self._async_stop)
         )
@@ -166,7 +167,7 @@ class CtClampCoordinator(RackwattCoordinator[CtClampData]):
         channels = {
             key: channel.present_reading() for key, channel in self.channels.items()
         }
-        sweep = self._sweep
+        sweep, entry_id = self._sweep, self.config_entry.entry_id
         return CtClampData(
             connected=self.connected,
             channels=channels,
@@ -174,7 +175,7 @@ class CtClampCoordinator(RackwattCoordinator[CtClampData]):
                 reading.apparent_power for reading in channels.values()
             ),
             power=_sum(reading.power for reading in channels.values()),
-            energy=self.total.energy_wh,
+            energy=self._store.shown(entry_id, self.total).energy_wh,
             estimated=any(reading.estimated for reading in channels.values()),
             data_rate=sweep.data_rate if sweep else None,
             mains_frequency=sweep.mains_frequency if sweep else None,
