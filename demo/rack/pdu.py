@@ -106,13 +106,17 @@ def readings(model: Model, on: Mapping[int, bool], moment: datetime) -> dict[str
             f"{RPDU}.1.16.0": round(watts),
             f"{RPDU}.2.3.1.1.2.1": round(watts / 23),
         }
-    found = {
-        f"{RPDU2}.4.3.1.5.1": round(watts / 10),
-        f"{RPDU2}.4.3.1.9.1": int(counted / 100),
-        f"{RPDU2}.4.3.1.16.1": round(watts / 9.6),
-        f"{RPDU2}.6.3.1.5.1": round(watts / 23),
-        f"{RPDU2}.6.3.1.7.1": round(watts / 10),
-    }
+    found: dict[str, int] = {}
+    modules = [n for n in (1, 2) if f"{RPDU2}.4.3.1.5.{n}" in model.tree]
+    each = watts / len(modules)
+    for module in modules:
+        found |= {
+            f"{RPDU2}.4.3.1.5.{module}": round(each / 10),
+            f"{RPDU2}.4.3.1.9.{module}": int(counted / len(modules) / 100),
+            f"{RPDU2}.4.3.1.16.{module}": round(each / 9.6),
+            f"{RPDU2}.6.3.1.5.{module}": round(each / 23),
+            f"{RPDU2}.6.3.1.7.{module}": round(each / 10),
+        }
     if model.metered_outlets:
         for number, share in live.items():
             mine = outlet_share(model, number)

@@ -30,7 +30,7 @@ class UdpProxy:
     seed: int = 1
     passed: int = 0
     requests: int = 0
-    _stopped: bool = field(default=False, init=False)
+    _timers: set[asyncio.TimerHandle] = field(default_factory=set, init=False)
 
     async def start(self) -> int:
         """Listen on a loopback port and return it."""
@@ -44,7 +44,8 @@ class UdpProxy:
 
     def stop(self) -> None:
         """Close all sockets."""
-        self._stopped = True
+        for timer in self._timers:
+            timer.cancel()
         self._front.close()
         for transport in self._back.values():
             transport.close()
@@ -91,13 +92,11 @@ class UdpProxy:
         receiver: tuple[str, int] | None,
     ) -> None:
         """Send after the delay of the network, unless that is gone by then."""
-
-        def send() -> None:
-            if not self._stopped:
-                way.sendto(data, receiver)
-
         wait = self.faults.delay + self._random.random() * self.faults.jitter
-        asyncio.get_running_loop().call_later(wait, send)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(wait, lambda: way.sendto(data, receiver))
+        self._timers = {held for held in self._timers if held.when() > loop.time()}
+        self._timers.add(timer)
 
 
 _GETBULK = 0xA5

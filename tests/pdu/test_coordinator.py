@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+import threading
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ from custom_components.rackwatt.const import DOMAIN
 from custom_components.rackwatt.pdu.coordinator import PduCoordinator
 from custom_components.rackwatt.pdu.errors import SnmpResponseError
 from custom_components.rackwatt.pdu.repairs import PduReplacedRepairFlow
+from custom_components.rackwatt.pdu.snmp import SnmpThread
 from custom_components.rackwatt.repairs import async_create_fix_flow
+from custom_components.rackwatt.requirements import PYSNMP, RequirementMissingError
 from demo.rack.pdu_trees import RPDU2, rpdu2, unknown
 from demo.rack.snmpd import User
 from demo.rack.udp_proxy import Faults, UdpProxy
@@ -162,7 +165,7 @@ async def test_refused_once_and_then_let_in(
     """A refusal that does not repeat is forgotten."""
     agent = await start_agent(TREE)
     entry = await set_up(pdu_entry(agent, SERIAL, V3))
-    for auth_key in ("another passphrase", V3.auth_key) * 2:
+    for auth_key in ("another passphrase", V3.auth_key):
         agent.users = (User(auth_key=auth_key),)
         await agent.restart()
         await refresh(hass, entry)
@@ -204,7 +207,7 @@ async def test_silence_alone_is_never_a_reauth(
     port = await proxy.start()
     entry = await set_up(pdu_entry(agent, SERIAL, V2C, port=port))
     proxy.faults = Faults(silent=True)
-    for _ in range(4):
+    for _ in range(3):
         await refresh(hass, entry)
     assert not reauths(hass)
     proxy.faults = Faults()
@@ -331,3 +334,62 @@ async def test_requests_that_cannot_be_read(
     monkeypatch.setattr(coordinator.client, "_ask", odd)
     await refresh(hass, entry)
     assert hass.states.get(POWER).state == "unavailable"  # type: ignore[union-attr]
+
+
+async def test_devices_that_are_gone_can_be_deleted(
+    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+) -> None:
+    """A device may be deleted when its part is not there any more."""
+    agent = await start_agent(rpdu2(outlets=2, guests=("ZA1700000099",)))
+    entry = await set_up(pdu_entry(agent, SERIAL))
+    guest = device_of(hass, entry, "ZA1700000099")
+    assert not entry.runtime_data.async_forget_device(guest)
+    agent.tree = TREE
+    await agent.restart()
+    coordinator = await refresh(hass, entry)
+    assert coordinator.async_forget_device(guest)
+    assert not coordinator.async_forget_device(device_of(hass, entry, SERIAL))
+
+
+async def test_library_that_cannot_be_installed(
+    hass: HomeAssistant,
+    start_agent: StartAgent,
+    set_up: SetUp,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the library the entry tries again later."""
+    agent = await start_agent(TREE)
+
+    async def missing(*_: object) -> None:
+        raise RequirementMissingError(PYSNMP, OSError("no network"))
+
+    monkeypatch.setattr(
+        "custom_components.rackwatt.pdu.coordinator.async_require", missing
+    )
+    entry = await set_up(pdu_entry(agent, SERIAL))
+    assert entry.state is ConfigEntryState.SETUP_RETRY
+
+
+async def test_thread_lives_as_long_as_the_entries(
+    hass: HomeAssistant,
+    start_agent: StartAgent,
+    set_up: SetUp,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first PDU starts a thread of its own for SNMP, the last one stops it."""
+    monkeypatch.setattr(
+        "custom_components.rackwatt.pdu.snmp_thread.SnmpThread", SnmpThread
+    )
+    agent = await start_agent(TREE)
+    entry = await set_up(pdu_entry(agent, SERIAL))
+    other = await set_up(pdu_entry(agent, None))
+    named = [thread.name for thread in threading.enumerate()]
+    assert named.count("rackwatt-snmp") == 2  # ours, and that of the other tests
+    assert entry.runtime_data.client.thread is other.runtime_data.client.thread
+    entry.runtime_data.client.thread.renew()
+    await refresh(hass, entry)
+    entry.runtime_data.client.thread.end_trials()
+    for loaded in (entry, other):
+        await hass.config_entries.async_unload(loaded.entry_id)
+    named = [thread.name for thread in threading.enumerate()]
+    assert named.count("rackwatt-snmp") == 1

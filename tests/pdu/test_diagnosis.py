@@ -44,62 +44,52 @@ async def agent(start_agent: StartAgent) -> AsyncIterator[Snmpd]:
     return await start_agent(unknown(), users=USERS)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "fault", "works"),
-    [
-        ({}, None, ""),
-        ({"username": "nobody"}, Fault.UNKNOWN_USER, ""),
-        ({"auth_protocol": AuthProtocol.MD5}, Fault.WRONG_AUTH_PROTOCOL, "sha256"),
-        ({"auth_key": "quite wrong"}, Fault.WRONG_AUTH_KEY, ""),
-        ({"priv_protocol": PrivProtocol.DES}, Fault.WRONG_PRIV_PROTOCOL, "aes128"),
-        ({"priv_key": "quite wrong"}, Fault.WRONG_PRIV_KEY, ""),
-        (
-            {"priv_protocol": PrivProtocol.NONE, "priv_key": ""},
-            Fault.WRONG_LEVEL,
-            "",
-        ),
-        ({"auth_key": "short"}, Fault.SHORT_PASSPHRASE, ""),
-        ({"priv_key": "short"}, Fault.SHORT_PASSPHRASE, ""),
-        (
-            {"username": "signed", "auth_protocol": AuthProtocol.SHA},
-            Fault.WRONG_LEVEL,
-            "",
-        ),
-    ],
-)
-async def test_user(
-    agent: Snmpd,
-    snmp_thread: SnmpThread,
-    wrong: dict[str, Any],
-    fault: Fault | None,
-    works: str,
-) -> None:
+WRONG_USERS: list[tuple[dict[str, Any], Fault | None, str]] = [
+    ({}, None, ""),
+    ({"username": "nobody"}, Fault.UNKNOWN_USER, ""),
+    ({"auth_protocol": AuthProtocol.MD5}, Fault.WRONG_AUTH_PROTOCOL, "sha256"),
+    ({"auth_key": "quite wrong"}, Fault.WRONG_AUTH_KEY, ""),
+    ({"priv_protocol": PrivProtocol.DES}, Fault.WRONG_PRIV_PROTOCOL, "aes128"),
+    ({"priv_key": "quite wrong"}, Fault.WRONG_PRIV_KEY, ""),
+    (
+        {"priv_protocol": PrivProtocol.NONE, "priv_key": ""},
+        Fault.WRONG_LEVEL,
+        "",
+    ),
+    ({"auth_key": "short"}, Fault.SHORT_PASSPHRASE, ""),
+    ({"priv_key": "short"}, Fault.SHORT_PASSPHRASE, ""),
+    (
+        {"username": "signed", "auth_protocol": AuthProtocol.SHA},
+        Fault.WRONG_LEVEL,
+        "",
+    ),
+]
+
+
+async def test_user(agent: Snmpd, snmp_thread: SnmpThread) -> None:
     """Each wrong setting of a user is named, and what would be right where known."""
-    start = time.monotonic()
-    found = await diagnose(snmp_thread, "127.0.0.1", agent.port, replace(V3, **wrong))
-    assert (found.fault, found.works) == (fault, works)
-    assert time.monotonic() - start < 3
+    for wrong, fault, works in WRONG_USERS:
+        start = time.monotonic()
+        found = await diagnose(
+            snmp_thread, "127.0.0.1", agent.port, replace(V3, **wrong)
+        )
+        assert (wrong, found.fault, found.works) == (wrong, fault, works)
+        assert time.monotonic() - start < 3
 
 
-@pytest.mark.parametrize(
-    ("given", "fault", "works"),
-    [
-        (V2C, None, ""),
-        (V1, None, ""),
-        (replace(V2C, community="wrong"), Fault.WRONG_COMMUNITY, ""),
-        (replace(V2C, community="public"), Fault.WRONG_VERSION, "v3"),
-    ],
-)
-async def test_community(
-    agent: Snmpd,
-    snmp_thread: SnmpThread,
-    given: Credentials,
-    fault: Fault | None,
-    works: str,
-) -> None:
+COMMUNITIES = [
+    (V2C, None, ""),
+    (V1, None, ""),
+    (replace(V2C, community="wrong"), Fault.WRONG_COMMUNITY, ""),
+    (replace(V2C, community="public"), Fault.WRONG_VERSION, "v3"),
+]
+
+
+async def test_community(agent: Snmpd, snmp_thread: SnmpThread) -> None:
     """A community is right or wrong; one that nobody chose means another version."""
-    found = await diagnose(snmp_thread, "127.0.0.1", agent.port, given)
-    assert (found.fault, found.works) == (fault, works)
+    for given, fault, works in COMMUNITIES:
+        found = await diagnose(snmp_thread, "127.0.0.1", agent.port, given)
+        assert (found.fault, found.works) == (fault, works)
 
 
 async def test_version_1_only(start_agent: StartAgent, snmp_thread: SnmpThread) -> None:
@@ -183,39 +173,32 @@ SHA, MD5 = AuthProtocol.SHA, AuthProtocol.MD5
 AES192, AES256 = PrivProtocol.AES192, PrivProtocol.AES256
 
 
-@pytest.mark.parametrize(
-    ("username", "auth", "priv", "extension"),
-    [
-        ("open", AuthProtocol.NONE, PrivProtocol.NONE, None),
-        ("signed", SHA, PrivProtocol.NONE, None),
-        ("old", MD5, PrivProtocol.DES, None),
-        ("sha224", AuthProtocol.SHA224, AES192, None),
-        ("sha384", AuthProtocol.SHA384, PrivProtocol.AES128, None),
-        ("sha512", AuthProtocol.SHA512, AES256, None),
-        ("aes192", SHA, AES192, KeyExtension.BLUMENTHAL),
-        ("aes192c", SHA, AES192, KeyExtension.REEDER),
-        ("aes256", SHA, AES256, KeyExtension.BLUMENTHAL),
-        ("aes256c", MD5, AES256, KeyExtension.REEDER),
-    ],
-)
-async def test_every_protocol(
-    agent: Snmpd,
-    snmp_thread: SnmpThread,
-    username: str,
-    auth: AuthProtocol,
-    priv: PrivProtocol,
-    extension: KeyExtension | None,
-) -> None:
+PROTOCOLS = [
+    ("open", AuthProtocol.NONE, PrivProtocol.NONE, None),
+    ("signed", SHA, PrivProtocol.NONE, None),
+    ("old", MD5, PrivProtocol.DES, None),
+    ("sha224", AuthProtocol.SHA224, AES192, None),
+    ("sha384", AuthProtocol.SHA384, PrivProtocol.AES128, None),
+    ("sha512", AuthProtocol.SHA512, AES256, None),
+    ("aes192", SHA, AES192, KeyExtension.BLUMENTHAL),
+    ("aes192c", SHA, AES192, KeyExtension.REEDER),
+    ("aes256", SHA, AES256, KeyExtension.BLUMENTHAL),
+    ("aes256c", MD5, AES256, KeyExtension.REEDER),
+]
+
+
+async def test_every_protocol(agent: Snmpd, snmp_thread: SnmpThread) -> None:
     """All protocols work, and how a key is stretched is found by trial."""
-    given = replace(
-        V3,
-        username=username,
-        auth_protocol=auth,
-        auth_key=V3.auth_key if auth is not AuthProtocol.NONE else "",
-        priv_protocol=priv,
-        priv_key=V3.priv_key if priv is not PrivProtocol.NONE else "",
-    )
-    found = await diagnose(snmp_thread, "127.0.0.1", agent.port, given)
-    assert found.fault is None
-    if extension is not None:
-        assert found.credentials.key_extension is extension
+    for username, auth, priv, extension in PROTOCOLS:
+        given = replace(
+            V3,
+            username=username,
+            auth_protocol=auth,
+            auth_key=V3.auth_key if auth is not AuthProtocol.NONE else "",
+            priv_protocol=priv,
+            priv_key=V3.priv_key if priv is not PrivProtocol.NONE else "",
+        )
+        found = await diagnose(snmp_thread, "127.0.0.1", agent.port, given)
+        assert (username, found.fault) == (username, None)
+        if extension is not None:
+            assert found.credentials.key_extension is extension

@@ -103,31 +103,25 @@ async def test_add_by_community(hass: HomeAssistant, agent: Snmpd) -> None:
     await unload(hass)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "errors", "works"),
-    [
-        ({"username": "nobody"}, {"username": "unknown_user"}, ""),
-        ({"auth_protocol": "md5"}, {"auth_protocol": "wrong_auth_protocol"}, "SHA-256"),
-        ({"auth_key": "not the one"}, {"auth_key": "wrong_auth_key"}, ""),
-        ({"priv_protocol": "none"}, {"priv_protocol": "wrong_level"}, ""),
-        ({"priv_protocol": "des"}, {"priv_protocol": "wrong_priv_protocol"}, "AES-128"),
-        ({"priv_key": "not the one"}, {"priv_key": "wrong_priv_key"}, ""),
-        ({"priv_key": "short"}, {"base": "short_passphrase"}, ""),
-    ],
-)
-async def test_wrong_settings_are_named(
-    hass: HomeAssistant,
-    agent: Snmpd,
-    wrong: dict[str, str],
-    errors: dict[str, str],
-    works: str,
-) -> None:
+WRONG_SETTINGS: list[tuple[dict[str, str], dict[str, str], str]] = [
+    ({"username": "nobody"}, {"username": "unknown_user"}, ""),
+    ({"auth_protocol": "md5"}, {"auth_protocol": "wrong_auth_protocol"}, "SHA-256"),
+    ({"auth_key": "not the one"}, {"auth_key": "wrong_auth_key"}, ""),
+    ({"priv_protocol": "none"}, {"priv_protocol": "wrong_level"}, ""),
+    ({"priv_protocol": "des"}, {"priv_protocol": "wrong_priv_protocol"}, "AES-128"),
+    ({"priv_key": "not the one"}, {"priv_key": "wrong_priv_key"}, ""),
+    ({"priv_key": "short"}, {"base": "short_passphrase"}, ""),
+]
+
+
+async def test_wrong_settings_are_named(hass: HomeAssistant, agent: Snmpd) -> None:
     """The sentence stands at the field that is wrong, and says what would be right."""
     result = await answer(hass, await start(hass), **location(agent))
-    result = await answer(hass, result, **{**USER, **wrong})
-    assert result["errors"] == errors
-    assert result["description_placeholders"] is not None
-    assert result["description_placeholders"]["works"] == works
+    for wrong, errors, works in WRONG_SETTINGS:
+        result = await answer(hass, result, **{**USER, **wrong})
+        assert result["errors"] == errors
+        assert result["description_placeholders"] is not None
+        assert result["description_placeholders"]["works"] == works
 
 
 async def test_wrong_address(

@@ -202,11 +202,5 @@ def _plain_value(value: Any) -> Value:
 
 
 def _wire_value(value: Value) -> Any:
-    """Return a value of Python as SNMP's; None asks."""
-    if value is None:
-        return univ.Null("")
-    if isinstance(value, int):
-        return rfc1902.Integer32(value)
-    if isinstance(value, bytes):
-        return rfc1902.OctetString(value)
-    return rfc1902.ObjectIdentifier(value)
+    """Return an integer as SNMP's; anything else asks."""
+    return rfc1902.Integer32(value) if isinstance(value, int) else univ.Null("")
