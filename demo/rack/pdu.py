@@ -220,7 +220,7 @@ class Pdus:
         return tuple(
             past
             for model in MODELS
-            if model.wiring is not RPDU_WIRING and model.slug != "chain"
+            if model.wiring is not RPDU_WIRING
             for past in _past_of(model)
         )
 

@@ -3,16 +3,24 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+import errno
 import threading
 from threading import Event
+from unittest.mock import Mock
 
 import pytest
 
 from .rig import PATH, Rig, load, make_rig
 from custom_components.rackwatt.ct_clamp import i2c
+from custom_components.rackwatt.ct_clamp.adc import Converter, TooFewSamples
 from custom_components.rackwatt.ct_clamp.clamp import Clamp, Fault, Wiring
 from custom_components.rackwatt.ct_clamp.i2c import BusError, DeadlinePassed, NoAnswer
-from custom_components.rackwatt.ct_clamp.sampler import Board, BusSampler, Sweep
+from custom_components.rackwatt.ct_clamp.sampler import (
+    STARVED_SWEEPS,
+    Board,
+    BusSampler,
+    Sweep,
+)
 from demo.rack.ads1115 import Ads1115, I2CBus, opener
 from demo.rack.clock import RealClock, VirtualClock
 from demo.rack.waveforms import ClampSignal, Level
@@ -310,3 +318,22 @@ def test_bus_that_never_was(monkeypatch: pytest.MonkeyPatch) -> None:
     assert listener.told.wait(10)
     assert isinstance(listener.failures[0], BusError)
     assert sampler.remove(board)
+
+
+def test_a_busy_machine_is_not_a_lost_board(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some sweeps without time to sample cost only themselves; many make it lost."""
+    listener = Listener()
+    with sampling(rig, listener.board(clamps())) as sampler:
+        sampler.sweep_all()
+        with monkeypatch.context() as patch:
+            busy = TooFewSamples(errno.EINTR, "20 samples in 0.16 s")
+            patch.setattr(Converter, "sample", Mock(side_effect=busy))
+            for _ in range(STARVED_SWEEPS - 1):
+                sampler.sweep_all()
+            assert listener.failures == []
+            sampler.sweep_all()
+            assert listener.failures == [busy]
+        sampler.sweep_all()
+    assert len(listener.sweeps) == 2

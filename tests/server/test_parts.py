@@ -1,4 +1,4 @@
-"""Waking, triggers, repairs, the API, late hours, and the samples file."""
+"""Waking, triggers, repairs, the API, and the samples file."""
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -26,14 +26,12 @@ from custom_components.rackwatt.diagnostics import async_get_config_entry_diagno
 from custom_components.rackwatt.history.samples import (
     HOUR_MS,
     Committed,
-    Hour,
     Incoming,
     SampleStore,
 )
 from custom_components.rackwatt.repairs import async_create_fix_flow
 from custom_components.rackwatt.server.ingest import Reception
 from custom_components.rackwatt.server.kinds import describe
-from custom_components.rackwatt.server.late import energy_rows
 from custom_components.rackwatt.server.report import API, Metric
 from custom_components.rackwatt.server.throttle import Throttle
 from custom_components.rackwatt.server.wake import clean_broadcast, clean_mac, wake
@@ -254,24 +252,7 @@ async def test_backup(hass: HomeAssistant, agent: Agent) -> None:
     assert (await agent.report(2))["ack"] == 2
 
 
-# ------------------------------------------------------------------------ statistics
-def test_energy_rows() -> None:
-    """A sum goes on from the row before the gap; a counter that fell is left out."""
-
-    def hour(n: int, last: float) -> Hour:
-        return Hour(
-            start=n * HOUR_MS, mean=0, minimum=0, maximum=0, last=last, covered=1
-        )
-
-    rows = energy_rows(
-        [hour(1, 1200), hour(2, 1500), hour(3, 10)], (1.0, 5.0), lambda wh: wh / 1000
-    )
-    assert [(row["state"], row["sum"]) for row in rows] == [
-        (1.2, pytest.approx(5.2)),
-        (1.5, pytest.approx(5.5)),
-    ]
-
-
+# ------------------------------------------------------------------------------ kinds
 def test_kinds() -> None:
     """A known kind has its description; a unit that does not fit has its own."""
     assert describe("x", Metric(kind="cpu", unit="%")).translation_key == "cpu"

@@ -6,7 +6,7 @@ import logging
 from threading import Event, Lock, Thread
 import time
 
-from .adc import Converter
+from .adc import Converter, TooFewSamples
 from .clamp import Clamp, ClampReading, Window
 from .i2c import I2C, BusError
 from .rms import MainsFrequency, Wave
@@ -25,6 +25,8 @@ _RETRY_AFTER, _RETRY_AT_MOST = 1.0, 5.0
 _FIRST_GAIN = 1.0
 _LOW_GAINS = (1.0, 2 / 3)
 _STOP_WITHIN = 5.0
+# So many sweeps in a row without time to sample: the values are too old to be shown
+STARVED_SWEEPS = 5
 # A wave that harmonics explain to less than three quarters of its power: either it has
 # no period, or the mains have the other one of the two frequencies.
 _UNEXPLAINED = 0.5
@@ -73,6 +75,7 @@ class BoardReader:
     measured_at: float = 0.0
     retry_at: float = 0.0
     failures: int = 0
+    starved: int = 0
     dropped: int = 0
     retries: int = 0
     gains: dict[str, float] = field(default_factory=dict)
@@ -240,6 +243,11 @@ class BusSampler:
             if self._i2c is None:
                 self._i2c = I2C(self.path, monotonic=self._clock.monotonic)
             sweep = reader.sweep(self._i2c, seconds)
+        except TooFewSamples as err:
+            # A busy machine is no fault of the board's, unless it stays so
+            reader.starved += 1
+            if reader.starved >= STARVED_SWEEPS:
+                reader.board.on_failure(err)
         except OSError as err:
             if isinstance(err, BusError):
                 self._close()
@@ -251,6 +259,7 @@ class BusSampler:
             reader.postpone()
             reader.board.on_failure(OSError(str(err)))
         else:
+            reader.starved = 0
             reader.board.on_sweep(sweep)
 
     def _close(self) -> None:

@@ -1,6 +1,6 @@
 """Hold what a server reported last, and tell the entities what is worth writing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 import enum
@@ -101,7 +101,6 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
         self.server_id = entry.unique_id
         self.gauges: dict[str, Gauge] = {}
         self.on_metrics: list[Callable[[set[str], set[str]], None]] = []
-        self.on_late: Callable[[Iterable[int]], None] | None = None
         self._write_interval = float(
             entry.options.get(CONF_WRITE_INTERVAL, DEFAULT_WRITE_INTERVAL)
         )
@@ -182,9 +181,6 @@ class ServerCoordinator(RackwattCoordinator[ServerData]):
         self._announce(before)
         state = ServerState.ON if batch.bye is None else ServerState.OFF
         self._set_data(batch, received, state)
-        if committed is not None and self.on_late is not None:
-            late = received - max(60_000, MISSED_INTERVALS * batch.interval_ms)
-            self.on_late(time for time in committed.fresh if time < late)
 
     def _show(self, sample: Sample, taken: int, committed: Committed | None) -> None:
         """Give every metric its value."""

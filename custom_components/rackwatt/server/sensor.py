@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import override
 
-from homeassistant.components.recorder import DOMAIN as RECORDER_DOMAIN
 from homeassistant.components.sensor import (
     SensorDeviceClass,
     SensorEntity,
@@ -21,7 +20,6 @@ from homeassistant.util import dt as dt_util
 from ..coordinator import RackwattConfigEntry
 from .coordinator import Gauge, ServerCoordinator, ServerData, ServerState
 from .entity import ServerEntity
-from .late import LateHours
 from .linked import async_linked_sensors
 
 
@@ -108,10 +106,6 @@ async def async_setup_entry(
     async_add_entities(async_linked_sensors(coordinator))
     follow(set(coordinator.gauges), set())
     coordinator.on_metrics.append(follow)
-    if RECORDER_DOMAIN in hass.config.components:
-        late = LateHours(hass, coordinator)
-        coordinator.on_late = late.take
-        entry.async_on_unload(late.close)
 
 
 class ServerSensor(ServerEntity, SensorEntity):
