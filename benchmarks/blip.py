@@ -13,6 +13,8 @@ from benchmarks.measured_hass import MeasuredHass, measured_hass
 from benchmarks.report import Figure, Report, at_least, at_most, progress, run
 from custom_components.rackwatt.blip_meter.line import LineFormat, LineReader, Pulse
 from custom_components.rackwatt.blip_meter.meter import Meter, MeterSettings
+from custom_components.rackwatt.history.places import HOUR_MASK
+from custom_components.rackwatt.history.reader import Reader
 
 # an impulse constant that makes 1,000 blips/s a sane 3.6 kW
 FAST = {"impulses_per_kwh": 1_000_000, "ratio": 1, "max_power": 100_000}
@@ -73,7 +75,12 @@ def stored(config: Path) -> tuple[int, int, str]:
     """Return blips, the counter's impulses, and what an integrity check says."""
     db = sqlite3.connect(config / "rackwatt.db")
     try:
-        (blips,) = db.execute("SELECT count(*) FROM blip").fetchone()
+        # every meter's sums, and those of its open hour anew
+        reader = Reader(db)
+        blips = sum(
+            sum(reader.hours(meter, 0, HOUR_MASK).events)
+            for (meter,) in db.execute("SELECT id FROM meter").fetchall()
+        )
         (impulses,) = db.execute("SELECT sum(impulses) FROM counter").fetchone()
         (sound,) = db.execute("PRAGMA integrity_check").fetchone()
     finally:

@@ -1,20 +1,21 @@
 """The history file: SQLite, used from one thread only. No Home Assistant in here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 import os
 from pathlib import Path
 import sqlite3
 
 from ..counter import CounterState
+from .block import HOUR_MS
+from .packing import close_hours
+from .places import place
+from .reader import Reader
 
 # "RWAT": tells our file from anything else of the same name
 APPLICATION_ID = 0x52574154
-SCHEMA_VERSION = 1
-
-# A blip's place is meter << STAMP_BITS | stamp: one B-tree, 15 bytes a blip, ordered
-# by meter and time. 42 bits hold milliseconds until the year 2109.
-STAMP_BITS = 42
+SCHEMA_VERSION = 2
 
 # Each entry turns the schema of its index into the next one.
 MIGRATIONS: tuple[str, ...] = (
@@ -36,6 +37,18 @@ MIGRATIONS: tuple[str, ...] = (
         device_count REAL,
         stamp INTEGER
     ) WITHOUT ROWID;
+    """,
+    # From here on `blip` holds the open hour of each meter only; those that are over
+    # are packed when the file is opened, and whenever a new hour begins.
+    """
+    CREATE TABLE block (
+        place INTEGER PRIMARY KEY,
+        data BLOB NOT NULL
+    );
+    CREATE TABLE pack (
+        place INTEGER PRIMARY KEY,
+        data BLOB NOT NULL
+    );
     """,
 )
 
@@ -97,6 +110,9 @@ class Database:
             # checkpoints are ours to time: see sync() and freeze()
             self._db.execute("PRAGMA wal_autocheckpoint=0")
             self._migrate()
+            self.reader = Reader(self._db)
+            self._open_hours: dict[int, int | None] = {}
+            self._close_hours()
         except BaseException:
             self._db.close()
             raise
@@ -112,18 +128,36 @@ class Database:
                 f"PRAGMA user_version={number}; COMMIT;"
             )
 
+    def _close_hours(self) -> None:
+        """Pack what an older version, or none at all, has left to be packed."""
+        for (meter,) in self._db.execute("SELECT id FROM meter").fetchall():
+            with self.transaction():
+                self._open_hours[meter] = close_hours(self._db, meter)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make all that is written within one step: all of it holds, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
     def load_meter(self, key: str) -> StoredMeter:
         """Return what is stored of a meter, which is entered where it is new."""
         self._db.execute("INSERT OR IGNORE INTO meter (key) VALUES (?)", (key,))
         (meter,) = self._db.execute(
             "SELECT id FROM meter WHERE key = ?", (key,)
         ).fetchone()
-        row = self._db.execute(
-            "SELECT max(place) FROM blip WHERE place BETWEEN ? AND ?",
-            (place(meter, 0), place(meter + 1, 0) - 1),
-        ).fetchone()
-        last = None if row[0] is None else row[0] & ((1 << STAMP_BITS) - 1)
-        return StoredMeter(meter=meter, last_stamp=last, counter=self.load_counter(key))
+        last = self.reader.last(meter)
+        return StoredMeter(
+            meter=meter,
+            last_stamp=None if last is None else last[0],
+            counter=self.load_counter(key),
+        )
 
     def load_counter(self, key: str) -> CounterState | None:
         """Return the stored state of a counter."""
@@ -147,33 +181,21 @@ class Database:
         self, blips: Iterable[Blip], counters: Mapping[str, CounterState]
     ) -> None:
         """Store blips and the counters that counted them, in one transaction."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.executemany(
-                "INSERT OR REPLACE INTO blip (place, ms) VALUES (?, ?)",
-                ((place(blip.meter, blip.stamp), blip.ms) for blip in blips),
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO counter (key, base_wh, impulses, missed,"
-                " wh_per_impulse, device_count, stamp) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    (
-                        key,
-                        state.base_wh,
-                        state.impulses,
-                        state.missed,
-                        state.wh_per_impulse,
-                        state.device_count,
-                        state.stamp,
-                    )
-                    for key, state in counters.items()
-                ),
-            )
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        with self.transaction() as db:
+            hours: dict[int, set[int]] = {}
+            for blip in blips:
+                db.execute(
+                    "INSERT OR REPLACE INTO blip (place, ms) VALUES (?, ?)",
+                    (place(blip.meter, blip.stamp), blip.ms),
+                )
+                hours.setdefault(blip.meter, set()).add(blip.stamp // HOUR_MS)
+            _write_counters(db, counters)
+            opened = {
+                meter: close_hours(db, meter)
+                for meter, seen in hours.items()
+                if seen != {self._open_hours.get(meter)}
+            }
+        self._open_hours |= opened
 
     def sync(self) -> None:
         """Make what was committed survive a power cut."""
@@ -203,9 +225,26 @@ class Database:
             self._db.close()
 
 
-def place(meter: int, stamp: int) -> int:
-    """Return where a blip is kept."""
-    return meter << STAMP_BITS | stamp
+def _write_counters(
+    db: sqlite3.Connection, counters: Mapping[str, CounterState]
+) -> None:
+    """Write the states of counters."""
+    db.executemany(
+        "INSERT OR REPLACE INTO counter (key, base_wh, impulses, missed,"
+        " wh_per_impulse, device_count, stamp) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                key,
+                state.base_wh,
+                state.impulses,
+                state.missed,
+                state.wh_per_impulse,
+                state.device_count,
+                state.stamp,
+            )
+            for key, state in counters.items()
+        ),
+    )
 
 
 def _refuse_unsuitable(path: Path) -> None:
