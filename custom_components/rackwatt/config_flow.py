@@ -15,6 +15,7 @@ from homeassistant.core import callback
 
 from .blip_meter.const import SUBENTRY_METER
 from .blip_meter.flow import BlipMeterFlow, MeterFlow
+from .blip_meter.options_flow import BlipMeterOptionsFlow
 from .const import (
     BLIP_METER,
     CONF_KIND,
@@ -43,6 +44,7 @@ SUBENTRY_FLOWS: dict[str, dict[str, type[ConfigSubentryFlow]]] = {
 }
 
 OPTIONS_FLOWS: dict[str, type[OptionsFlow]] = {
+    BLIP_METER: BlipMeterOptionsFlow,
     TEMPERATURE_PROBE: TemperatureProbeOptionsFlow,
     PDU: PduOptionsFlow,
     SERVER: ServerOptionsFlow,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+import sqlite3
 import time
 from typing import Any, override
 
@@ -12,15 +13,19 @@ from homeassistant.const import CONF_PORT
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.event import async_track_time_interval
+from homeassistant.util.dt import utc_from_timestamp
 
 from ..const import DOMAIN, LOGGER
 from ..coordinator import RackwattConfigEntry, RackwattCoordinator
 from ..counter import ImpulseCounter, wh_per_impulse
+from ..history.block import DamagedBlockError
 from ..history.database import Blip
-from ..history.store import HistoryStore, async_get_store
+from ..history.reader import Reader
+from ..history.store import HistoryClosedError, HistoryStore, async_get_store
 from .const import (
     CONF_BAUDRATE,
     CONF_IMPULSES_PER_KWH,
+    CONF_KEEP_DAYS,
     CONF_LINE_FORMAT,
     CONF_MAX_POWER,
     CONF_METER_ID,
@@ -39,6 +44,9 @@ from .port import (
 )
 
 TICK = timedelta(seconds=1)
+# How often the history is looked after
+HOUSEKEEPING = timedelta(hours=1)
+DAY_MS = 86_400_000
 # Waits between tries to open a lost port, in s: back within 10 s of the replug
 RETRY_DELAYS = (1.0, 2.0, 5.0)
 # A port that stays away this long is worth a repair issue, in s
@@ -59,14 +67,20 @@ class MeterReading:
     interval: int | None
     glitches: int
     temperature: float | None
+    oldest: datetime | None
+    """When the oldest blip came that is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlipMeterData:
-    """What is known of a line and its meters, by the ids of their subentries."""
+    """What is known of a line and its meters, by the ids of their subentries.
+
+    `history_size` is what all blips of all meters take on the disk, in bytes.
+    """
 
     connected: bool
     rejected_lines: int
+    history_size: int | None
     meters: Mapping[str, MeterReading]
 
 
@@ -88,6 +102,7 @@ class CountedMeter:
         self.counter = counter
         self.place = place
         self._store = store
+        self.oldest: datetime | None = None
         self.reading = self.present_reading()
         self._shown_at = 0.0
 
@@ -120,6 +135,7 @@ class CountedMeter:
             interval=self.meter.interval_ms,
             glitches=self.meter.glitches,
             temperature=self.meter.temperature,
+            oldest=self.oldest,
         )
 
 
@@ -152,6 +168,7 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
         self._unreadable = 0
         self._strangers: set[int] = set()
         self._rejected_shown = (0.0, 0)
+        self._history_size: int | None = None
 
     @override
     async def _async_setup(self) -> None:
@@ -165,6 +182,10 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
         self.config_entry.async_on_unload(
             async_track_time_interval(self.hass, self._async_tick, TICK)
         )
+        self.config_entry.async_on_unload(
+            async_track_time_interval(self.hass, self._async_keep_house, HOUSEKEEPING)
+        )
+        await self._async_look_after_history()
         # so that the entities start with the state that the port is in
         await self._tried.wait()
 
@@ -203,6 +224,7 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
         return BlipMeterData(
             connected=self.connected,
             rejected_lines=self._lines.rejected,
+            history_size=self._history_size,
             meters={key: counted.reading for key, counted in self.meters.items()},
         )
 
@@ -377,6 +399,28 @@ class BlipMeterCoordinator(RackwattCoordinator[BlipMeterData]):
         await self._store.async_flush()
         counted.reading = counted.present_reading()
         self.async_set_updated_data(self._present_data())
+
+    async def _async_keep_house(self, now: datetime) -> None:
+        """Look after the history every hour."""
+        await self._async_look_after_history()
+        self.async_set_updated_data(self._present_data())
+
+    async def _async_look_after_history(self) -> None:
+        """Forget what is older than the user wants, and see what is left."""
+        keep: int = self.config_entry.options.get(CONF_KEEP_DAYS, 0)
+        before = time.time_ns() // 1_000_000 - keep * DAY_MS
+        try:
+            for counted in self.meters.values():
+                if keep:
+                    await self._store.async_forget_before(counted.place, before)
+                oldest = await self._store.async_ask(Reader.oldest, counted.place)
+                counted.oldest = (
+                    None if oldest is None else utc_from_timestamp(oldest / 1000)
+                )
+                counted.reading = counted.present_reading()
+            self._history_size = await self._store.async_size()
+        except (sqlite3.Error, OSError, DamagedBlockError, HistoryClosedError) as err:
+            LOGGER.warning("The history could not be looked after: %s", err)
 
     def _create_issue(self, key: str, placeholders: dict[str, str]) -> None:
         """Tell the user of a fault of this line."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import override
 
 from homeassistant.components.sensor import (
@@ -13,6 +14,7 @@ from homeassistant.components.sensor import (
 from homeassistant.const import (
     EntityCategory,
     UnitOfEnergy,
+    UnitOfInformation,
     UnitOfPower,
     UnitOfTemperature,
     UnitOfTime,
@@ -23,7 +25,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from ..coordinator import RackwattConfigEntry
 from ..counter import WH_PER_KWH
 from .const import SUBENTRY_METER
-from .coordinator import BlipMeterCoordinator, MeterReading
+from .coordinator import BlipMeterCoordinator, BlipMeterData, MeterReading
 from .entity import LineEntity, MeterEntity, async_line_device_id
 from .line import LineFormat
 
@@ -32,7 +34,7 @@ from .line import LineFormat
 class MeterSensorDescription(SensorEntityDescription):
     """Describe a sensor of a meter."""
 
-    value_fn: Callable[[MeterReading], float | None]
+    value_fn: Callable[[MeterReading], float | datetime | None]
     has_fn: Callable[[BlipMeterCoordinator], bool] = lambda _: True
 
 
@@ -89,13 +91,43 @@ METER_SENSORS: tuple[MeterSensorDescription, ...] = (
         value_fn=lambda reading: reading.temperature,
         has_fn=lambda coordinator: coordinator.line_format is LineFormat.MS_TEMPERATURE,
     ),
+    MeterSensorDescription(
+        key="oldest_blip",
+        translation_key="oldest_blip",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda reading: reading.oldest,
+    ),
 )
 
-REJECTED_LINES = SensorEntityDescription(
-    key="rejected_lines",
-    translation_key="rejected_lines",
-    entity_category=EntityCategory.DIAGNOSTIC,
-    state_class=SensorStateClass.TOTAL_INCREASING,
+
+@dataclass(frozen=True, kw_only=True)
+class LineSensorDescription(SensorEntityDescription):
+    """Describe a sensor of a line."""
+
+    value_fn: Callable[[BlipMeterData], int | None]
+
+
+LINE_SENSORS: tuple[LineSensorDescription, ...] = (
+    # since Home Assistant was started
+    LineSensorDescription(
+        key="rejected_lines",
+        translation_key="rejected_lines",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        value_fn=lambda data: data.rejected_lines,
+    ),
+    # of all meters together, for they share a file
+    LineSensorDescription(
+        key="history_size",
+        translation_key="history_size",
+        device_class=SensorDeviceClass.DATA_SIZE,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        native_unit_of_measurement=UnitOfInformation.BYTES,
+        suggested_unit_of_measurement=UnitOfInformation.MEGABYTES,
+        suggested_display_precision=1,
+        value_fn=lambda data: data.history_size,
+    ),
 )
 
 
@@ -108,7 +140,7 @@ async def async_setup_entry(
     coordinator = entry.runtime_data
     assert isinstance(coordinator, BlipMeterCoordinator)
     line_device_id = async_line_device_id(hass, entry)
-    async_add_entities([RejectedLinesSensor(coordinator, REJECTED_LINES)])
+    async_add_entities(LineSensor(coordinator, item) for item in LINE_SENSORS)
     for subentry in entry.get_subentries_of_type(SUBENTRY_METER):
         async_add_entities(
             (
@@ -127,7 +159,7 @@ class MeterSensor(MeterEntity, SensorEntity):
 
     @property
     @override
-    def native_value(self) -> float | None:
+    def native_value(self) -> float | datetime | None:
         """Return the value."""
         return self.entity_description.value_fn(self.reading)
 
@@ -136,11 +168,13 @@ class MeterSensor(MeterEntity, SensorEntity):
         await self.coordinator.async_set_reading(self._key, kilowatt_hours * WH_PER_KWH)
 
 
-class RejectedLinesSensor(LineEntity, SensorEntity):
-    """How many lines meant nothing since Home Assistant was started."""
+class LineSensor(LineEntity, SensorEntity):
+    """A value of the line, or of the history."""
+
+    entity_description: LineSensorDescription
 
     @property
     @override
-    def native_value(self) -> int:
-        """Return the count."""
-        return self.coordinator.data.rejected_lines
+    def native_value(self) -> int | None:
+        """Return the value."""
+        return self.entity_description.value_fn(self.coordinator.data)

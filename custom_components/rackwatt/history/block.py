@@ -98,7 +98,10 @@ def unpack_block(data: bytes, hour: int) -> Points:
     """Return the blips of an hour."""
     first, distances, differences, exceptions = _split(data)
     stamps = list(accumulate(distances, initial=hour * HOUR_MS + first))
-    intervals: list[int | None] = [0, *map(add, distances, differences[1:], strict=True)]
+    intervals: list[int | None] = [
+        0,
+        *map(add, distances, differences[1:], strict=True),
+    ]
     for index, interval in exceptions:
         intervals[index] = None if interval == _UNKNOWN else interval
     return Points(stamps, intervals)

@@ -9,7 +9,7 @@ import sqlite3
 
 from ..counter import CounterState
 from .block import HOUR_MS
-from .packing import close_hours
+from .packing import close_hours, drop_before
 from .places import place
 from .reader import Reader
 
@@ -196,6 +196,19 @@ class Database:
                 if seen != {self._open_hours.get(meter)}
             }
         self._open_hours |= opened
+
+    def forget_before(self, meter: int, stamp: int) -> int:
+        """Forget the hours of a meter that end before a stamp; return how many.
+
+        Their room is used again for what comes.
+        """
+        with self.transaction() as db:
+            return drop_before(db, meter, stamp // HOUR_MS)
+
+    def size(self) -> int:
+        """Return what file and log take, in bytes."""
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def sync(self) -> None:
         """Make what was committed survive a power cut."""

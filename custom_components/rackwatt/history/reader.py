@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, groupby, pairwise
+from pathlib import Path
 import sqlite3
 
 from .block import (
@@ -30,6 +31,17 @@ class Reader:
     def __init__(self, db: sqlite3.Connection) -> None:
         """Ask over a connection whose statements are transactions of their own."""
         self._db = db
+
+    @classmethod
+    def open(cls, path: Path) -> Reader:
+        """Return a reader with a connection of its own to an existing file."""
+        db = sqlite3.connect(path, autocommit=True, check_same_thread=False)
+        db.execute("PRAGMA query_only=1")
+        return cls(db)
+
+    def close(self) -> None:
+        """Close its connection."""
+        self._db.close()
 
     def ask[*_Ts, _T](self, question: Callable[[Reader, *_Ts], _T], *args: *_Ts) -> _T:
         """Answer a question from one state of the file, whatever is written meanwhile."""

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 import sqlite3
 
-from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE
+from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError
 from homeassistant.helpers import issue_registry as ir
@@ -23,6 +24,7 @@ from .database import (
     HistoryTooNewError,
     StoredMeter,
 )
+from .reader import Reader
 
 FILE_NAME = "rackwatt.db"
 
@@ -41,6 +43,10 @@ _STORE: HassKey[HistoryStore] = HassKey(f"{DOMAIN}_history")
 _OPENING: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_history_opening")
 
 
+class HistoryClosedError(Exception):
+    """Home Assistant stops: nobody waits for a blip any more."""
+
+
 class HistoryStore:
     """Blips and counters on their way to the file and back."""
 
@@ -49,7 +55,11 @@ class HistoryStore:
         self.path = path
         self._hass = hass
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rackwatt-history")
+        # questions do not wait for what is written, nor hold it up
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="rackwatt-blips")
+        self._reader: Reader | None = None
         self._database: Database | None = None
+        self._waiting: dict[int, set[asyncio.Future[Blip]]] = {}
         self._blips: list[Blip] = []
         self._counters: dict[str, CounterState] = {}
         self._committed: dict[str, CounterState] = {}
@@ -62,6 +72,9 @@ class HistoryStore:
     async def async_open(self) -> None:
         """Open the file and start to write."""
         self._database = await self._run(Database, self.path)
+        self._reader = await self._hass.loop.run_in_executor(
+            self._reading, Reader.open, self.path
+        )
         self._writer = self._hass.async_create_background_task(
             self._write_for_ever(), "rackwatt history"
         )
@@ -71,6 +84,10 @@ class HistoryStore:
 
     async def async_close(self) -> None:
         """Write what is left and close the file."""
+        self.async_release()
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            await self._hass.loop.run_in_executor(self._reading, reader.close)
         if self._stop_syncing is not None:
             self._stop_syncing()
         if self._writer is not None:
@@ -86,6 +103,7 @@ class HistoryStore:
             except (sqlite3.Error, OSError) as err:
                 LOGGER.error("The history could not be closed: %s", err)
         await self._hass.async_add_executor_job(self._thread.shutdown)
+        await self._hass.async_add_executor_job(self._reading.shutdown)
 
     async def async_load_meter(self, key: str) -> StoredMeter:
         """Return what is stored of a meter."""
@@ -108,6 +126,51 @@ class HistoryStore:
         """Take a blip and the counter that has counted it."""
         self._blips.append(blip)
         self.save_counter(key, counter)
+        for waiter in self._waiting.pop(blip.meter, ()):
+            if not waiter.done():
+                waiter.set_result(blip)
+
+    async def async_next_blip(self, meter: int) -> Blip:
+        """Wait for the next blip of a meter.
+
+        Raises:
+            HistoryClosedError: Home Assistant stops.
+        """
+        waiter: asyncio.Future[Blip] = self._hass.loop.create_future()
+        waiting = self._waiting.setdefault(meter, set())
+        waiting.add(waiter)
+        try:
+            return await waiter
+        finally:
+            # nothing stays of somebody who has left
+            waiting.discard(waiter)
+
+    @callback
+    def async_release(self) -> None:
+        """Let nobody wait any longer: open requests would hold up the stop."""
+        for waiting in self._waiting.values():
+            for waiter in waiting:
+                if not waiter.done():
+                    waiter.set_exception(HistoryClosedError)
+        self._waiting.clear()
+
+    async def async_ask[*_Ts, _T](
+        self, question: Callable[[Reader, *_Ts], _T], *args: *_Ts
+    ) -> _T:
+        """Answer a question from all blips up to now.
+
+        Raises:
+            HistoryClosedError: the history is closed.
+            sqlite3.Error, DamagedBlockError: the file cannot be read.
+        """
+        # a disk that takes nothing still tells what it has
+        with suppress(sqlite3.Error, OSError):
+            await self.async_flush()
+        if (reader := self._reader) is None:
+            raise HistoryClosedError
+        return await self._hass.loop.run_in_executor(
+            self._reading, reader.ask, question, *args
+        )
 
     @callback
     def save_counter(self, key: str, state: CounterState) -> None:
@@ -144,6 +207,14 @@ class HistoryStore:
                 self._pending.set()
                 raise
             self._committed |= counters
+
+    async def async_forget_before(self, meter: int, stamp: int) -> int:
+        """Forget the hours of a meter that end before a stamp; return how many."""
+        return await self._run(self._opened.forget_before, meter, stamp)
+
+    async def async_size(self) -> int:
+        """Return what the history takes on the disk, in bytes."""
+        return await self._run(self._opened.size)
 
     async def async_freeze(self) -> None:
         """Leave the main file as it is, so that a backup can copy it."""
@@ -223,11 +294,17 @@ async def async_get_store(hass: HomeAssistant) -> HistoryStore:
             ) from err
         hass.data[_STORE] = store
 
+    @callback
+    def release(_: Event) -> None:
+        """Answer those who wait for a blip."""
+        store.async_release()
+
     async def close(_: Event) -> None:
         """Close the file as the last thing that happens."""
         hass.data.pop(_STORE, None)
         await store.async_close()
 
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, release)
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_CLOSE, close)
     return store
 
