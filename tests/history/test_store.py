@@ -22,6 +22,7 @@ from custom_components.rackwatt.const import DOMAIN
 from custom_components.rackwatt.counter import CounterState
 from custom_components.rackwatt.history import store as store_module
 from custom_components.rackwatt.history.database import SCHEMA_VERSION, Blip, Database
+from custom_components.rackwatt.history.reader import Reader
 from custom_components.rackwatt.history.store import (
     FILE_NAME,
     HistoryStore,
@@ -171,7 +172,6 @@ async def test_a_disk_that_is_full_to_the_end_is_told_of(
     ("damage", "sentence"),
     [
         ("newer", "history_too_new"),
-        ("text", "history_foreign"),
         ("folder", "history_cannot_open"),
     ],
 )
@@ -185,8 +185,6 @@ async def test_a_file_that_cannot_be_used(
         db = sqlite3.connect(path)
         db.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
         db.close()
-    elif damage == "text":
-        path.write_text("nothing of ours" * 100)
     else:
         path.mkdir()
     with pytest.raises(ConfigEntryError) as raised:
@@ -218,3 +216,62 @@ async def test_a_backup_without_a_history(hass: HomeAssistant) -> None:
     await backup.async_pre_backup(hass)
     await backup.async_post_backup(hass)
     assert not Path(hass.config.path(FILE_NAME)).exists()
+
+
+@pytest.mark.parametrize("damage", ["text", "foreign"])
+async def test_a_file_that_is_not_ours_is_moved_aside(
+    hass: HomeAssistant, damage: str
+) -> None:
+    """The user is told, and a new one is begun."""
+    path = Path(hass.config.path(FILE_NAME))
+    if damage == "text":
+        path.write_text("nothing of ours" * 100)
+    else:
+        db = sqlite3.connect(path)
+        db.execute("CREATE TABLE other (x)")
+        db.commit()
+        db.close()
+    before = path.read_bytes()
+    store = await async_get_store(hass)
+    (aside,) = path.parent.glob("rackwatt-damaged-*.db")
+    assert aside.read_bytes() == before
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "history_moved_aside")
+    assert issue is not None and issue.translation_placeholders is not None
+    assert issue.translation_placeholders["aside"] == str(aside)
+    meter = (await store.async_load_meter("a")).meter
+    store.add_blip(Blip(meter, 1000, None), "a", count(1))
+    await store.async_flush()
+    assert rows(hass) == 1
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_CLOSE)
+    await hass.async_block_till_done()
+
+
+async def test_what_a_damaged_file_still_holds_is_saved(hass: HomeAssistant) -> None:
+    """Counters go on where they were, and so does every hour that can be read."""
+    path = Path(hass.config.path(FILE_NAME))
+    file = Database(path)
+    meter = file.load_meter("a").meter
+    hours, start = 60, 490_000 * 3_600_000
+    for hour in range(hours):
+        stamps = range(start + hour * 3_600_000, start + (hour + 1) * 3_600_000, 2000)
+        file.write([Blip(meter, stamp, 2000) for stamp in stamps], {"a": count(hour)})
+    file.close()
+    data = bytearray(path.read_bytes())
+    # in the midst of the blocks
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = bytes(range(256)) * 16
+    path.write_bytes(data)
+    store = await async_get_store(hass)
+    assert await store.async_load_counter("a") == count(hours - 1)
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, "history_moved_aside")
+    assert issue is not None and issue.translation_placeholders is not None
+    saved = int(issue.translation_placeholders["hours"])
+    assert hours - 10 < saved < hours
+    found = await store.async_ask(Reader.hours, meter, 0, 2**24 - 1)
+    assert sum(found.events) == sum(
+        len(points.stamps)
+        for points in [await store.async_ask(Reader.points, meter, 0, 10**15, 10**6)]
+    )
+    assert len(found.hours) == saved + 1
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_CLOSE)
+    await hass.async_block_till_done()

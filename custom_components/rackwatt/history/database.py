@@ -260,6 +260,12 @@ def _write_counters(
     )
 
 
+def sqlite_header_is_sound(path: Path) -> bool:
+    """Tell whether a file begins as a database does."""
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
 def _refuse_unsuitable(path: Path) -> None:
     """Look at an existing file without changing it."""
     if not path.exists() or path.stat().st_size == 0:

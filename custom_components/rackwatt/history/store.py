@@ -17,14 +17,9 @@ from homeassistant.util.hass_dict import HassKey
 
 from ..const import DOMAIN, LOGGER
 from ..counter import CounterState
-from .database import (
-    Blip,
-    Database,
-    HistoryForeignError,
-    HistoryTooNewError,
-    StoredMeter,
-)
+from .database import Blip, Database, HistoryTooNewError, StoredMeter
 from .reader import Reader
+from .repair import MovedAside, open_history
 
 FILE_NAME = "rackwatt.db"
 
@@ -38,6 +33,7 @@ RETRY_DELAY = 5.0
 MAX_PENDING_BLIPS = 500_000
 
 ISSUE_CANNOT_WRITE = "history_cannot_write"
+ISSUE_MOVED_ASIDE = "history_moved_aside"
 
 _STORE: HassKey[HistoryStore] = HassKey(f"{DOMAIN}_history")
 _OPENING: HassKey[asyncio.Lock] = HassKey(f"{DOMAIN}_history_opening")
@@ -71,7 +67,9 @@ class HistoryStore:
 
     async def async_open(self) -> None:
         """Open the file and start to write."""
-        self._database = await self._run(Database, self.path)
+        self._database, moved = await self._run(open_history, self.path)
+        if moved is not None:
+            self._report_moved(moved)
         self._reader = await self._hass.loop.run_in_executor(
             self._reading, Reader.open, self.path
         )
@@ -252,6 +250,34 @@ class HistoryStore:
                 ir.async_delete_issue(self._hass, DOMAIN, ISSUE_CANNOT_WRITE)
             self._failing = False
 
+    def _report_moved(self, moved: MovedAside) -> None:
+        """Tell the user that a new file was begun, and what was saved."""
+        LOGGER.error(
+            "The history in %s could not be used (%s) and is now %s; saved: %d counters,"
+            " %d hours",
+            self.path,
+            moved.error,
+            moved.path,
+            moved.counters,
+            moved.hours,
+        )
+        ir.async_create_issue(
+            self._hass,
+            DOMAIN,
+            ISSUE_MOVED_ASIDE,
+            is_fixable=True,
+            is_persistent=True,
+            severity=ir.IssueSeverity.WARNING,
+            translation_key=ISSUE_MOVED_ASIDE,
+            translation_placeholders={
+                "path": str(self.path),
+                "aside": str(moved.path),
+                "error": moved.error,
+                "counters": str(moved.counters),
+                "hours": str(moved.hours),
+            },
+        )
+
     def _report_failure(self, err: Exception) -> None:
         """Tell the user that readings wait in memory."""
         LOGGER.error("The history in %s cannot be written: %s", self.path, err)
@@ -285,7 +311,7 @@ async def async_get_store(hass: HomeAssistant) -> HistoryStore:
         store = HistoryStore(hass, Path(hass.config.path(FILE_NAME)))
         try:
             await store.async_open()
-        except (HistoryTooNewError, HistoryForeignError, sqlite3.Error, OSError) as err:
+        except (HistoryTooNewError, sqlite3.Error, OSError) as err:
             await store.async_close()
             raise ConfigEntryError(
                 translation_domain=DOMAIN,
@@ -319,6 +345,4 @@ def _reason(err: Exception) -> str:
     """Return the sentence for a file that cannot be used."""
     if isinstance(err, HistoryTooNewError):
         return "history_too_new"
-    if isinstance(err, HistoryForeignError):
-        return "history_foreign"
     return "history_cannot_open"
