@@ -12,6 +12,7 @@ from custom_components.rackwatt.history.block import (
     pack_hours,
     unpack_block,
     unpack_hours,
+    unpack_last,
     unpack_stamps,
 )
 
@@ -37,6 +38,7 @@ def test_a_block_loses_nothing(points: Points) -> None:
     packed = pack_block(points, HOUR)
     assert unpack_block(packed, HOUR) == points
     assert unpack_stamps(packed, HOUR) == points.stamps
+    assert unpack_last(packed, HOUR) == (points.stamps[-1], points.intervals[-1])
 
 
 def test_a_blip_takes_three_bytes() -> None:
@@ -63,7 +65,7 @@ def test_a_pack_loses_nothing(rows: dict[int, tuple[int, ...]]) -> None:
     hours.put(HOUR + 5000, None)
     expected = sorted((HOUR + offset, *row) for offset, row in rows.items())
     assert list(zip(*hours.columns, strict=True)) == expected
-    assert unpack_hours(pack_hours(hours, HOUR), HOUR) == hours
+    assert unpack_hours(*pack_hours(hours, HOUR), HOUR) == hours
 
 
 @pytest.mark.parametrize(
@@ -88,4 +90,4 @@ def test_a_damaged_block_is_told_of(damaged: bytes) -> None:
 def test_a_damaged_pack_is_told_of(damaged: bytes) -> None:
     """It never passes for sums."""
     with pytest.raises(DamagedBlockError):
-        unpack_hours(damaged, HOUR)
+        unpack_hours(damaged, damaged, HOUR)

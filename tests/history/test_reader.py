@@ -140,10 +140,11 @@ def check_counts(history: History, meter: int, data: st.DataObject, first: int) 
     number = data.draw(st.integers(1, 50))
     if data.draw(st.booleans()):
         first -= first % HOUR_MS
-    bounds = [first + width * index for index in range(number + 1)]
     buckets = Counter((stamp - first) // width for stamp, _ in known)
-    expected = [buckets[index] for index in range(number)]
-    assert history.ask(Reader.counts, meter, bounds) == expected
+    expected = [
+        (index * width, buckets[index]) for index in range(number) if buckets[index]
+    ]
+    assert history.ask(Reader.buckets, meter, first, width, number) == expected
 
 
 @pytest.fixture
@@ -211,7 +212,7 @@ def test_a_meter_without_blips(file: Database) -> None:
     """It has nothing to tell, and that is no error."""
     assert file.reader.ask(Reader.last, 1) is None
     assert file.reader.ask(Reader.points, 1, 0, EVER, 10).stamps == []
-    assert file.reader.ask(Reader.counts, 1, [0, 10, EVER]) == [0, 0]
+    assert file.reader.ask(Reader.buckets, 1, 0, 10, 5) == []
     assert file.reader.ask(Reader.hours, 1, 0, 9).hours == []
     assert file.reader.ask(Reader.minutes, 1, 0, EVER, 10) == []
 

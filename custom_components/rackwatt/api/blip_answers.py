@@ -93,15 +93,7 @@ def aggregate(
     reader: Reader, scale: Scale, first: int, interval: int, count: int
 ) -> Table:
     """Return the blips in each interval, by its offset; empty ones are left out."""
-    bounds = range(first, first + interval * count + 1, interval)
-    counts = reader.counts(scale.meter, bounds)
-    rows = [
-        (offset, blips)
-        for offset, blips in zip(
-            range(0, interval * count, interval), counts, strict=True
-        )
-        if blips
-    ]
+    rows = reader.buckets(scale.meter, first, interval, count)
     return Table(columns=BUCKET, rows=rows)
 
 
@@ -190,6 +182,7 @@ def aggregate_hourly(
 def usage(reader: Reader, scale: Scale, first: int) -> Table:
     """Return how many blips came since a stamp."""
     latest = reader.last(scale.meter)
-    end = first if latest is None else max(first, latest[0] + 1)
-    count = sum(reader.counts(scale.meter, (first, end)))
+    count = 0
+    if latest is not None and latest[0] >= first:
+        ((_, count),) = reader.buckets(scale.meter, first, latest[0] + 1 - first, 1)
     return Table(columns=("blips",), rows=[(count,)], single=True)

@@ -25,7 +25,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from ..coordinator import RackwattConfigEntry
 from ..counter import WH_PER_KWH
 from .const import SUBENTRY_METER
-from .coordinator import BlipMeterCoordinator, BlipMeterData, MeterReading
+from .coordinator import BlipMeterCoordinator, BlipMeterData, CountedMeter, MeterReading
 from .entity import LineEntity, MeterEntity, async_line_device_id
 from .line import LineFormat
 
@@ -162,6 +162,11 @@ class MeterSensor(MeterEntity, SensorEntity):
     def native_value(self) -> float | datetime | None:
         """Return the value."""
         return self.entity_description.value_fn(self.reading)
+
+    @property
+    def counted(self) -> CountedMeter:
+        """Return the meter itself."""
+        return self.coordinator.meters[self._key]
 
     async def async_set_reading(self, kilowatt_hours: float) -> None:
         """Make the counter show what the meter itself shows."""

@@ -113,6 +113,16 @@ def unpack_stamps(data: bytes, hour: int) -> list[int]:
     return list(accumulate(distances, initial=hour * HOUR_MS + first))
 
 
+def unpack_last(data: bytes, hour: int) -> tuple[int, int | None]:
+    """Return only the last blip of an hour."""
+    first, distances, differences, exceptions = _split(data)
+    stamp = hour * HOUR_MS + first + sum(distances)
+    for index, interval in exceptions:
+        if index == len(distances):
+            return stamp, None if interval == _UNKNOWN else interval
+    return stamp, distances[-1] + differences[-1]
+
+
 def _split(
     data: bytes,
 ) -> tuple[int, array[int], array[int], list[tuple[int, int]]]:
@@ -191,37 +201,55 @@ def sums(intervals: Sequence[int | None]) -> tuple[int, int, int, int, int]:
     )
 
 
-def pack_hours(hours: Hours, first: int) -> bytes:
-    """Pack hours; `first` is the hour where their pack begins."""
+def pack_hours(hours: Hours, first: int) -> tuple[bytes, bytes]:
+    """Pack hours; `first` is the hour where their pack begins.
+
+    What counts blips is apart from what tells of intervals: most questions need the
+    former only, and a disk is slow.
+    """
     columns = [[hour - first for hour in hours.hours], *hours.columns[1:]]
-    parts = [struct.pack("<H", len(hours.hours))]
-    for column in columns:
-        code = next(
-            code
-            for code in "BHIQ"
-            if max(column, default=0) < 1 << 8 * array(code).itemsize
-        )
-        parts += [code.encode(), _little_endian(array(code, column))]
-    return b"".join(parts)
+    packed = [_pack_column(column) for column in columns]
+    number = struct.pack("<H", len(hours.hours))
+    return b"".join([number, *packed[:2]]), b"".join([number, *packed[2:]])
 
 
-def unpack_hours(data: bytes, first: int) -> Hours:
+def _pack_column(column: list[int]) -> bytes:
+    """Pack a column by the smallest width that takes it."""
+    code = next(
+        code
+        for code in "BHIQ"
+        if max(column, default=0) < 1 << 8 * array(code).itemsize
+    )
+    return code.encode() + _little_endian(array(code, column))
+
+
+def unpack_hours(counts: bytes, intervals: bytes, first: int) -> Hours:
     """Return the hours of a pack that begins at some hour."""
+    return Hours(*unpack_counts(counts, first), *_unpack_columns(intervals, 4))
+
+
+def unpack_counts(data: bytes, first: int) -> tuple[list[int], list[int]]:
+    """Return only which hours have how many blips."""
+    hours, events = _unpack_columns(data, 2)
+    return [first + offset for offset in hours], events
+
+
+def _unpack_columns(data: bytes, number: int) -> list[list[int]]:
+    """Return the columns of a part of a pack."""
     try:
-        (number,) = struct.unpack_from("<H", data)
+        (rows,) = struct.unpack_from("<H", data)
         place, columns = 2, []
-        for _ in range(6):
+        for _ in range(number):
             code = chr(data[place])
-            end = place + 1 + number * array(code).itemsize
+            end = place + 1 + rows * array(code).itemsize
             column = _from_little_endian(code, data[place + 1 : end])
-            if len(column) != number:
+            if len(column) != rows:
                 raise DamagedBlockError("a column is too short")
             columns.append(column.tolist())
             place = end
     except (struct.error, IndexError, ValueError) as err:
         raise DamagedBlockError(str(err)) from err
-    columns[0] = [first + offset for offset in columns[0]]
-    return Hours(*columns)
+    return columns
 
 
 def _little_endian(values: array[int]) -> bytes:

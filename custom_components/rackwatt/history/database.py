@@ -47,7 +47,8 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE TABLE pack (
         place INTEGER PRIMARY KEY,
-        data BLOB NOT NULL
+        counts BLOB NOT NULL,
+        intervals BLOB NOT NULL
     );
     """,
 )

@@ -100,14 +100,17 @@ def put_sums(
     for number, group in groupby(sorted(rows), lambda hour: hour // HOURS_PER_PACK):
         first = number * HOURS_PER_PACK
         where = hour_place(meter, first)
-        row = db.execute("SELECT data FROM pack WHERE place = ?", (where,)).fetchone()
-        pack = Hours() if row is None else unpack_hours(row[0], first)
+        row = db.execute(
+            "SELECT counts, intervals FROM pack WHERE place = ?", (where,)
+        ).fetchone()
+        pack = Hours() if row is None else unpack_hours(row[0], row[1], first)
         for hour in group:
             pack.put(hour, rows[hour])
         if pack.hours:
             db.execute(
-                "INSERT OR REPLACE INTO pack (place, data) VALUES (?, ?)",
-                (where, pack_hours(pack, first)),
+                "INSERT OR REPLACE INTO pack (place, counts, intervals)"
+                " VALUES (?, ?, ?)",
+                (where, *pack_hours(pack, first)),
             )
         else:
             db.execute("DELETE FROM pack WHERE place = ?", (where,))

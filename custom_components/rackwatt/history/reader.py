@@ -1,7 +1,7 @@
 """What can be asked of the stored blips. No Home Assistant in here."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
 from itertools import accumulate, groupby, pairwise
 from pathlib import Path
 import sqlite3
@@ -13,7 +13,9 @@ from .block import (
     Points,
     sums,
     unpack_block,
+    unpack_counts,
     unpack_hours,
+    unpack_last,
     unpack_stamps,
 )
 from .packing import points_of
@@ -37,6 +39,8 @@ class Reader:
         """Return a reader with a connection of its own to an existing file."""
         db = sqlite3.connect(path, autocommit=True, check_same_thread=False)
         db.execute("PRAGMA query_only=1")
+        # read the schema now, not when the first question waits for it
+        db.execute("SELECT 1 FROM meter LIMIT 1").fetchone()
         return cls(db)
 
     def close(self) -> None:
@@ -68,8 +72,7 @@ class Reader:
             hour_places(meter, max(0, hour), HOUR_MASK),
         ).fetchone()
         if row is not None:
-            points = unpack_block(row[1], row[0] & HOUR_MASK)
-            packed = (points.stamps[-1], points.intervals[-1])
+            packed = unpack_last(row[1], row[0] & HOUR_MASK)
             # an import may have packed part of the hour that is open
             if found is None or packed[0] > found[0]:
                 found = packed
@@ -126,11 +129,12 @@ class Reader:
         """Return the sums of the hours from one to another, both included."""
         found = Hours()
         begin = first - first % HOURS_PER_PACK
-        for where, data in self._db.execute(
-            "SELECT place, data FROM pack WHERE place BETWEEN ? AND ? ORDER BY place",
+        for where, counts, intervals in self._db.execute(
+            "SELECT place, counts, intervals FROM pack WHERE place BETWEEN ? AND ?"
+            " ORDER BY place",
             hour_places(meter, begin, last),
         ):
-            found.extend(unpack_hours(data, where & HOUR_MASK))
+            found.extend(unpack_hours(counts, intervals, where & HOUR_MASK))
         found = found.between(first, last)
         for hour in self._open_hours(meter, first, last):
             start = hour * HOUR_MS
@@ -150,28 +154,61 @@ class Reader:
             begin = place(meter, (found[-1] + 1) * HOUR_MS)
         return found
 
-    def counts(self, meter: int, bounds: Sequence[int]) -> list[int]:
-        """Return how many blips came between each two of ascending bounds.
+    def _counts(self, meter: int, first: int, last: int) -> tuple[list[int], list[int]]:
+        """Return which hours from one to another have how many blips."""
+        hours: list[int] = []
+        events: list[int] = []
+        for where, counts in self._db.execute(
+            "SELECT place, counts FROM pack WHERE place BETWEEN ? AND ? ORDER BY place",
+            hour_places(meter, first - first % HOURS_PER_PACK, last),
+        ):
+            more = unpack_counts(counts, where & HOUR_MASK)
+            hours += more[0]
+            events += more[1]
+        start, stop = bisect_left(hours, first), bisect_right(hours, last)
+        hours, events = hours[start:stop], events[start:stop]
+        for hour in self._open_hours(meter, first, last):
+            index = bisect_left(hours, hour)
+            # part of an open hour may be packed already, by an import
+            packed = hours[index : index + 1] == [hour]
+            hours[index : index + packed] = [hour]
+            events[index : index + packed] = [len(self._stamps(meter, hour))]
+        return hours, events
+
+    def buckets(
+        self, meter: int, first: int, interval: int, count: int
+    ) -> list[tuple[int, int]]:
+        """Return offset and blips of each interval from a stamp on that has any.
 
         A bound on the hour is answered from the sums; any other needs the block of its
         hour, and that once.
         """
-        first = bounds[0] // HOUR_MS
-        # only whole hours are taken from the sums, and the latest may still be open
-        hours = self.hours(meter, first, bounds[-1] // HOUR_MS)
-        before = [0, *accumulate(hours.events)]
+        end = first + interval * count
+        hours, events = self._counts(meter, first // HOUR_MS, end // HOUR_MS)
+        if interval == HOUR_MS and first % HOUR_MS == 0:
+            offsets = [hour * HOUR_MS - first for hour in hours]
+            inside = bisect_left(offsets, end - first)
+            return list(zip(offsets[:inside], events[:inside], strict=True))
+        before = [0, *accumulate(events)]
         running = []
+        bounds = range(first, end + 1, interval)
         for hour, group in groupby(bounds, lambda bound: bound // HOUR_MS):
-            index = bisect_left(hours.hours, hour)
+            index = bisect_left(hours, hour)
             base, stamps = before[index], None
             for bound in group:
-                if bound % HOUR_MS and hours.hours[index : index + 1] == [hour]:
+                if bound % HOUR_MS and hours[index : index + 1] == [hour]:
                     if stamps is None:
                         stamps = self._stamps(meter, hour)
                     running.append(base + bisect_left(stamps, bound))
                 else:
                     running.append(base)
-        return [later - earlier for earlier, later in pairwise(running)]
+        return [
+            (offset, later - earlier)
+            for offset, (earlier, later) in zip(
+                range(0, end - first, interval), pairwise(running), strict=True
+            )
+            if later > earlier
+        ]
 
     def minutes(self, meter: int, first: int, last: int, limit: int) -> list[Row]:
         """Return the sums of the oldest minutes that begin between two stamps."""
@@ -189,7 +226,7 @@ class Reader:
 
     def _hour_by_hour(self, meter: int, first: int, last: int) -> Iterator[Points]:
         """Yield the blips between two stamps, an hour at a time."""
-        hours = self.hours(meter, first // HOUR_MS, last // HOUR_MS).hours
+        hours, _ = self._counts(meter, first // HOUR_MS, last // HOUR_MS)
         for hour in hours:
             start = hour * HOUR_MS
             yield self.points(

@@ -214,6 +214,12 @@ class HistoryStore:
         """Return what the history takes on the disk, in bytes."""
         return await self._run(self._opened.size)
 
+    async def async_run[*_Ts, _T](
+        self, job: Callable[[Database, *_Ts], _T], *args: *_Ts
+    ) -> _T:
+        """Run a job on the open file, between two writes."""
+        return await self._run(job, self._opened, *args)
+
     async def async_freeze(self) -> None:
         """Leave the main file as it is, so that a backup can copy it."""
         await self.async_flush()
