@@ -396,7 +396,8 @@ async def measure(quick: bool) -> Report:
                     report.figures += times.figures(f"cold {name}", None)
         if not quick:
             small = Path(directory) / "small.db"
-            few = load_ours(small, year(wanted // 10))
+            # the same meter, a tenth of the year old
+            few = load_ours(small, islice(year(wanted), YEAR_HOURS // 10))
             await growth(report, small, path, blips / few)
     return report
 

@@ -8,7 +8,6 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import DeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from .api.blips import async_setup_blip_api
 from .api.openapi import async_setup_api
 from .blip_meter.coordinator import BlipMeterCoordinator
 from .const import (
@@ -51,7 +50,6 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_services(hass)
     await async_open_reception(hass)
     await async_setup_api(hass)
-    async_setup_blip_api(hass)
     return True
 
 

@@ -396,3 +396,24 @@ async def test_a_history_that_cannot_be_read(
     await store.async_close()
     response = await client.get(f"{API}/last/1")
     assert response.status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+async def test_every_route_is_described(hass_client_no_auth: Any, client: Any) -> None:
+    """In the OpenAPI document, with its parameters, and the schemas that it names."""
+    anybody = await hass_client_no_auth()
+    document = await (await anybody.get("/api/rackwatt/openapi.json")).json()
+    described = {path for path in document["paths"] if path.startswith(API)}
+    urls = {view(None, None).url for view in blips.VIEWS}  # type: ignore[arg-type]
+    assert described == urls | {f"{API}/meters"}
+    for view in blips.VIEWS:
+        url = view(None, None).url  # type: ignore[arg-type]
+        names = {
+            (item["name"], item["in"])
+            for item in document["paths"][url]["get"]["parameters"]
+        }
+        asked = {(name, "path") for name in ("id", *view.parameters)}
+        if view.limit is not None:
+            asked |= {("limit", "query"), ("cursor", "query")}
+        if view.extends:
+            asked.add(("extended", "query"))
+        assert names == asked

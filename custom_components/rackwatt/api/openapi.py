@@ -8,6 +8,7 @@ from aiohttp import web
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.http import HomeAssistantView
 
+from .blips import async_setup_blip_api
 from .servers import DevicesView, LatestView, MetricsView, SeriesView
 
 DOCUMENT: Final = Path(__file__).with_name("openapi.json")
@@ -35,3 +36,4 @@ async def async_setup_api(hass: HomeAssistant) -> None:
     hass.http.register_view(OpenApiView(document))
     for view in (DevicesView, LatestView, MetricsView, SeriesView):
         hass.http.register_view(view())
+    async_setup_blip_api(hass)
