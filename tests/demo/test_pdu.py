@@ -50,7 +50,7 @@ async def test_pdus_run(
     await rack.stop()
     again = Pdus(tmp_path)
     assert [unit.card.port for unit in again._units] == ports
-    assert len(again.past()) == 6
+    assert len(again.past()) == 8
     assert [line.name for line in again.consumers()][0] == "PDU left"
 
 

@@ -43,7 +43,7 @@ def bus_threads() -> list[str]:
     return [
         thread.name
         for thread in threading.enumerate()
-        if thread.name.startswith("rackwatt-")
+        if thread.name.startswith("rackwatt-w1")
     ]
 
 
