@@ -20,6 +20,9 @@ from custom_components.rackwatt.pdu.credentials import (
     PrivProtocol,
     Version,
 )
+from custom_components.rackwatt.pdu.models import Pdu
+from custom_components.rackwatt.pdu.profile import Profile, load_profiles
+from custom_components.rackwatt.pdu.reader import Structure, identify, poll, survey
 from custom_components.rackwatt.pdu.settings import settings_of
 from custom_components.rackwatt.pdu.snmp import SnmpThread
 from demo.rack.pdu_trees import Tree
@@ -95,6 +98,17 @@ def ask(snmp_thread: SnmpThread) -> AskAgent:
         )
 
     return make
+
+
+async def read(client: SnmpClient) -> tuple[Profile, Structure, Pdu]:
+    """Identify, survey and poll."""
+    profile = await identify(client, load_profiles())
+    assert profile is not None
+    structure = await survey(client, profile)
+    reading = await poll(client, structure)
+    assert reading.stands
+    assert reading.pdu == structure.first
+    return profile, structure, reading.pdu
 
 
 def pdu_entry(

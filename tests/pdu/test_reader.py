@@ -2,27 +2,15 @@
 
 import pytest
 
-from .conftest import V1, V2C, V3, AskAgent, StartAgent
-from custom_components.rackwatt.pdu.client import SnmpClient
+from .conftest import V1, V2C, V3, AskAgent, StartAgent, read
 from custom_components.rackwatt.pdu.credentials import Credentials
 from custom_components.rackwatt.pdu.identity import identity_of, module_id, read_agent
 from custom_components.rackwatt.pdu.message import oid
 from custom_components.rackwatt.pdu.models import Module, Outlet, Pdu, Probe, Role
-from custom_components.rackwatt.pdu.profile import Profile, load_profiles
-from custom_components.rackwatt.pdu.reader import Structure, identify, poll, survey
+from custom_components.rackwatt.pdu.profile import load_profiles
+from custom_components.rackwatt.pdu.reader import identify, poll
 from demo.rack import pdu_trees
 from demo.rack.pdu_trees import APC, RPDU, RPDU2, Tree, gauge, integer, rows, text
-
-
-async def read(client: SnmpClient) -> tuple[Profile, Structure, Pdu]:
-    """Identify, survey and poll."""
-    profile = await identify(client, load_profiles())
-    assert profile is not None
-    structure = await survey(client, profile)
-    reading = await poll(client, structure)
-    assert reading.stands
-    assert reading.pdu == structure.first
-    return profile, structure, reading.pdu
 
 
 @pytest.mark.parametrize("credentials", [V1, V2C, V3])
@@ -124,35 +112,6 @@ async def test_first_generation(start_agent: StartAgent, ask: AskAgent) -> None:
     assert structure.commands[Role.OUTLET, (1, 8), "cycle"].value == 3
 
 
-async def test_raritan(start_agent: StartAgent, ask: AskAgent) -> None:
-    """A Raritan is read by its own decimals, and never walked."""
-    client = ask(await start_agent(pdu_trees.raritan()))
-    profile, structure, pdu = await read(client)
-    assert profile.key == "raritan_px"
-    module = pdu.modules[0]
-    assert (module.power, module.current, module.power_factor) == (1665, 7.467, 0.98)
-    assert (module.energy, module.frequency) == (74_057_676, 50.0)
-    assert module.firmware == "4.2.0.5-50274"
-    assert (pdu.banks[0].current, pdu.banks[0].overload_limit) == (4.85, 12.8)
-    outlet = pdu.outlets[1]
-    assert (outlet.name, outlet.on, outlet.power) == ("node-02", True, 26)
-    assert (outlet.current, outlet.energy) == (0.114, 1_002_468)
-    assert pdu.probes[0].temperature == 23.1
-    assert structure.commands[Role.OUTLET, (1, 2), "off"].value == 0
-    assert client.statistics.requests < 25
-
-
-async def test_raritan_sensor_that_is_not_available(
-    start_agent: StartAgent, ask: AskAgent
-) -> None:
-    """A sensor that the PDU marks as not available is not there, though it reads 0."""
-    tree = pdu_trees.raritan(outlets=2)
-    tree[f"{pdu_trees.RARITAN}.5.4.3.1.2.1.1.5"] = integer(2)
-    tree[f"{pdu_trees.RARITAN}.5.4.3.1.4.1.1.5"] = gauge(0)
-    _, _, pdu = await read(ask(await start_agent(tree)))
-    assert [outlet.power for outlet in pdu.outlets] == [None, 26]
-
-
 def newer_card_of_older_pdu() -> Tree:
     """Return a card of the second generation on a unit that cannot tell it much."""
     tree = pdu_trees.rpdu2(model="AP7900B", outlets=8, metered=False, switched=False)
@@ -193,34 +152,6 @@ async def test_newer_card_falls_back_on_older_tables(
     assert pdu.outlets[0].name == "load 1"
     command = structure.commands[Role.OUTLET, (1, 1), "cycle"]
     assert (command.target, command.value) == (oid(f"{APC}.4.4.2.1.3.1"), 3)
-
-
-async def test_padding_rows_are_skipped(start_agent: StartAgent, ask: AskAgent) -> None:
-    """The APDU10xxx pads its tables to 64 rows with blank ones of number 0."""
-    base = f"{APC}.32"
-    tree = pdu_trees.system("apcpdu", base, "cpdu", "00:c0:b7:01:02:03")
-    tree |= {
-        f"{base}.1.2.1.11.1": text("APDU10150SM"),
-        f"{base}.1.2.1.12.1": text("5A1234Y56789"),
-        f"{base}.2.4.1.3.1": integer(5),
-        f"{base}.2.4.1.4.1": integer(258),
-        f"{base}.2.4.1.9.1": integer(7918),
-    }
-    for row in range(1, 65):
-        real = row <= 4
-        tree |= {
-            f"{base}.5.4.1.2.1.{row}": integer(row if real else 0),
-            f"{base}.5.4.1.3.1.{row}": text("OUTLET" if real else "        "),
-            f"{base}.5.4.1.4.1.{row}": integer(1 if real and row != 3 else 0),
-            f"{base}.5.9.1.2.1.{row}": integer(row if real else 0),
-            f"{base}.5.9.1.5.1.{row}": integer(28 if real else 0),
-            f"{base}.5.9.1.6.1.{row}": integer(57 if real else 0),
-        }
-    profile, _, pdu = await read(ask(await start_agent(tree)))
-    assert profile.key == "apc_cpdu"
-    assert (pdu.modules[0].load_state, pdu.modules[0].energy) == ("normal", 791_800)
-    assert [outlet.on for outlet in pdu.outlets] == [True, True, False, True]
-    assert pdu.outlets[0].current == 0.28
 
 
 async def test_table_that_grows_or_shrinks_is_noticed(
