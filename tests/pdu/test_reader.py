@@ -15,10 +15,10 @@ from demo.rack.pdu_trees import APC, RPDU, RPDU2, Tree, gauge, integer, rows, te
 
 @pytest.mark.parametrize("credentials", [V1, V2C, V3])
 async def test_metered_by_outlet(
-    start_agent: StartAgent, ask: AskAgent, credentials: Credentials
+    shared_agent: StartAgent, ask: AskAgent, credentials: Credentials
 ) -> None:
     """An APC that meters and switches each outlet, in every version of SNMP."""
-    client = ask(await start_agent(pdu_trees.rpdu2()), credentials)
+    client = ask(await shared_agent(pdu_trees.rpdu2()), credentials)
     profile, structure, pdu = await read(client)
     assert profile.key == "apc_rpdu2"
     module = pdu.modules[0]
@@ -51,9 +51,9 @@ async def test_metered_by_outlet(
     assert len(structure.commands) == 24 * 3 + 1
 
 
-async def test_poll_takes_few_messages(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_poll_takes_few_messages(shared_agent: StartAgent, ask: AskAgent) -> None:
     """A PDU with 24 outlets is polled with as few messages as its values fit in."""
-    client = ask(await start_agent(pdu_trees.rpdu2()), V3)
+    client = ask(await shared_agent(pdu_trees.rpdu2()), V3)
     _, structure, _ = await read(client)
     client.statistics.requests = 0
     await poll(client, structure)
@@ -61,10 +61,10 @@ async def test_poll_takes_few_messages(start_agent: StartAgent, ask: AskAgent) -
     assert client.statistics.requests == 3
 
 
-async def test_switched_without_meters(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_switched_without_meters(shared_agent: StartAgent, ask: AskAgent) -> None:
     """What a PDU lacks is not there, and not 0."""
     tree = pdu_trees.rpdu2(outlets=8, metered=False, probe=False)
-    _, _, pdu = await read(ask(await start_agent(tree)))
+    _, _, pdu = await read(ask(await shared_agent(tree)))
     assert len(pdu.outlets) == 8
     assert pdu.outlets[0] == Outlet(
         number=1, name="server-01", on=True, pending=False, bank=1
@@ -72,10 +72,10 @@ async def test_switched_without_meters(start_agent: StartAgent, ask: AskAgent) -
     assert pdu.probes == () == pdu.contacts
 
 
-async def test_chain(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_chain(shared_agent: StartAgent, ask: AskAgent) -> None:
     """Rows of a chain go to their module by its number, not by the row's index."""
     tree = pdu_trees.rpdu2(outlets=8, guests=("ZA1700000099",))
-    client = ask(await start_agent(tree))
+    client = ask(await shared_agent(tree))
     profile, structure, pdu = await read(client)
     assert [module.serial for module in pdu.modules] == ["ZA1700000001", "ZA1700000099"]
     assert [outlet.key for outlet in pdu.outlets][7:9] == [(1, 8), (2, 1)]
@@ -88,9 +88,9 @@ async def test_chain(start_agent: StartAgent, ask: AskAgent) -> None:
     assert module_id(identity.unique_id, pdu, 2) == "ZA1700000099"
 
 
-async def test_first_generation(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_first_generation(shared_agent: StartAgent, ask: AskAgent) -> None:
     """An old APC numbers states and loads otherwise, and only estimates power."""
-    client = ask(await start_agent(pdu_trees.rpdu()), V1)
+    client = ask(await shared_agent(pdu_trees.rpdu()), V1)
     profile, structure, pdu = await read(client)
     assert profile.key == "apc_rpdu"
     module = pdu.modules[0]
@@ -186,9 +186,9 @@ async def test_values_that_cannot_be_are_counted(
     assert reading.pdu.implausible == 2
 
 
-async def test_unknown_family(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_unknown_family(shared_agent: StartAgent, ask: AskAgent) -> None:
     """No profile is pressed on a PDU that has none of its tables."""
-    client = ask(await start_agent(pdu_trees.unknown()))
+    client = ask(await shared_agent(pdu_trees.unknown()))
     assert await identify(client, load_profiles()) is None
 
 
@@ -201,11 +201,11 @@ async def test_unknown_family(start_agent: StartAgent, ask: AskAgent) -> None:
     ],
 )
 async def test_identity(
-    start_agent: StartAgent, ask: AskAgent, serial: str, unique_id: str
+    shared_agent: StartAgent, ask: AskAgent, serial: str, unique_id: str
 ) -> None:
     """A card without a serial number is known by its network address."""
     tree = pdu_trees.rpdu2(serial=serial, outlets=1)
-    client = ask(await start_agent(tree))
+    client = ask(await shared_agent(tree))
     profile, _, pdu = await read(client)
     identity = identity_of(profile, pdu, await read_agent(client))
     assert identity.unique_id == unique_id
