@@ -5,7 +5,7 @@ import contextlib
 from dataclasses import dataclass, field
 import time
 
-from .pdu_trees import RARITAN, RPDU, RPDU2, outlet_watts
+from .pdu_trees import CPDU, DELL, EPDU, RARITAN, RPDU, RPDU2, outlet_watts
 from .snmpd import Snmpd
 
 
@@ -35,6 +35,28 @@ RPDU_WIRING = Wiring(
     command=f"{RPDU}.3.3.1.1.4",
     state=f"{RPDU}.3.5.1.1.4",
     pending=f"{RPDU}.3.5.1.1.5",
+    asked={1: "on", 2: "off", 3: "cycle"},
+    shown={True: 1, False: 2},
+    rest={True: 1, False: 2},
+)
+EPDU_WIRING = Wiring(
+    command=f"{EPDU}.6.2.1.4",
+    state=f"{EPDU}.6.1.1.4",
+    asked={1: "on", 2: "off"},
+    shown={True: 2, False: 1},
+    rest={True: 1, False: 2},
+)
+CPDU_WIRING = Wiring(
+    command=f"{CPDU}.5.5.1.4.1",
+    state=f"{CPDU}.5.4.1.4.1",
+    asked={1: "off", 2: "on", 5: "cycle"},
+    shown={True: 1, False: 0},
+    rest={True: 2, False: 1},
+)
+DELL_WIRING = Wiring(
+    command=f"{DELL}.130.1.4.1.4",
+    state=f"{DELL}.130.1.2.1.4",
+    pending=f"{DELL}.130.1.2.1.5",
     asked={1: "on", 2: "off", 3: "cycle"},
     shown={True: 1, False: 2},
     rest={True: 1, False: 2},

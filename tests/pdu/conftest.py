@@ -1,8 +1,11 @@
 """Real SNMP agents on loopback, and PDUs of Home Assistant that ask them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+import threading
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +16,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 
 from custom_components.rackwatt.const import CONF_KIND, DOMAIN, PDU
+from custom_components.rackwatt.pdu import engine
 from custom_components.rackwatt.pdu.client import SnmpClient
 from custom_components.rackwatt.pdu.credentials import (
     AuthProtocol,
@@ -20,6 +24,9 @@ from custom_components.rackwatt.pdu.credentials import (
     PrivProtocol,
     Version,
 )
+from custom_components.rackwatt.pdu.models import Pdu
+from custom_components.rackwatt.pdu.profile import Profile, load_profiles
+from custom_components.rackwatt.pdu.reader import Structure, identify, poll, survey
 from custom_components.rackwatt.pdu.settings import settings_of
 from custom_components.rackwatt.pdu.snmp import SnmpThread
 from demo.rack.pdu_trees import Tree
@@ -57,7 +64,9 @@ def snmp_thread() -> Iterator[SnmpThread]:
     """Start one SNMP thread for all tests."""
     thread = LastingThread()
     SnmpThread.start(thread)
-    yield thread
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(engine, "TICK", 0.05)
+        yield thread
     SnmpThread.stop(thread)
 
 
@@ -79,6 +88,54 @@ async def start_agent(
         await agent.stop()
 
 
+class LastingAgents:
+    """Agents that tests share which only read them, in a loop that outlives theirs."""
+
+    def __init__(self, directory: Path) -> None:
+        """Keep where the agents live."""
+        self._directory = directory
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._agents: dict[str, Snmpd] = {}
+
+    async def __call__(self, tree: Tree, **options: Any) -> Snmpd:
+        """Return the agent of a tree, started if nobody asked for it before."""
+        key = repr((sorted(tree.items()), sorted(options.items())))
+        if key not in self._agents:
+            place = self._directory / f"agent{len(self._agents)}"
+            agent = Snmpd(directory=place, tree=dict(tree), **options)
+            await asyncio.wrap_future(self._call(agent.start()))
+            self._agents[key] = agent
+        return self._agents[key]
+
+    def stop(self) -> None:
+        """Stop all agents."""
+        for agent in self._agents.values():
+            self._call(agent.stop()).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Do something in the loop of the agents."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+
+@pytest.fixture(scope="session")
+def lasting_agents(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LastingAgents]:
+    """Keep agents for all tests."""
+    agents = LastingAgents(tmp_path_factory.mktemp("agents"))
+    yield agents
+    agents.stop()
+
+
+@pytest.fixture
+def shared_agent(lasting_agents: LastingAgents, socket_enabled: None) -> StartAgent:
+    """Return how to get an agent that is only read."""
+    return lasting_agents
+
+
 AskAgent = Callable[..., SnmpClient]
 
 
@@ -95,6 +152,17 @@ def ask(snmp_thread: SnmpThread) -> AskAgent:
         )
 
     return make
+
+
+async def read(client: SnmpClient) -> tuple[Profile, Structure, Pdu]:
+    """Identify, survey and poll."""
+    profile = await identify(client, load_profiles())
+    assert profile is not None
+    structure = await survey(client, profile)
+    reading = await poll(client, structure)
+    assert reading.stands
+    assert reading.pdu == structure.first
+    return profile, structure, reading.pdu
 
 
 def pdu_entry(

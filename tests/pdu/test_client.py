@@ -38,10 +38,10 @@ DEVICE_POWER = oid(f"{RPDU2}.4.3.1.5.1")
 
 @pytest.mark.parametrize("credentials", [V1, V2C, V3])
 async def test_every_version_reads_the_same(
-    start_agent: StartAgent, ask: AskAgent, credentials: Credentials
+    shared_agent: StartAgent, ask: AskAgent, credentials: Credentials
 ) -> None:
     """A column, a single cell and a list of cells agree in all versions."""
-    client = ask(await start_agent(rpdu2()), credentials)
+    client = ask(await shared_agent(rpdu2()), credentials)
     cells = await client.bulk([DEVICE_POWER[:-1]], COLUMNS)
     assert len(cells) == 73
     assert cells[DEVICE_POWER] == 114
@@ -55,10 +55,10 @@ async def test_every_version_reads_the_same(
 
 
 async def test_one_message_carries_a_poll(
-    start_agent: StartAgent, ask: AskAgent
+    shared_agent: StartAgent, ask: AskAgent
 ) -> None:
     """Eighty values of a PDU with 24 outlets travel in one message."""
-    client = ask(await start_agent(rpdu2()), V3)
+    client = ask(await shared_agent(rpdu2()), V3)
     singles = [
         oid(f"{RPDU2}.4.3.1.{column}") for column in (4, 5, 6, 9, 12, 13, 16, 17)
     ]
@@ -69,10 +69,10 @@ async def test_one_message_carries_a_poll(
 
 @pytest.mark.parametrize("credentials", [V1, V2C, V3])
 async def test_agent_with_small_messages(
-    start_agent: StartAgent, ask: AskAgent, credentials: Credentials
+    shared_agent: StartAgent, ask: AskAgent, credentials: Credentials
 ) -> None:
     """An agent that cannot send more than 1,472 bytes gives the same values."""
-    agent = await start_agent(rpdu2(), extra=("[snmp] sendMessageMaxSize 1472",))
+    agent = await shared_agent(rpdu2(), extra=("[snmp] sendMessageMaxSize 1472",))
     client = ask(agent, credentials)
     cells = await client.bulk([DEVICE_POWER[:-1]], COLUMNS)
     assert len(cells) == 73
@@ -84,12 +84,12 @@ async def test_agent_with_small_messages(
     assert client.statistics.timeouts <= 1
 
 
-async def test_agent_without_getbulk(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_agent_without_getbulk(shared_agent: StartAgent, ask: AskAgent) -> None:
     """An agent that drops every GETBULK is asked by GETNEXT and GET."""
-    agent = await start_agent(rpdu2())
+    agent = await shared_agent(rpdu2())
     proxy = UdpProxy(target=("127.0.0.1", agent.port), faults=Faults(without_bulk=True))
     port = await proxy.start()
-    client = ask(agent, V2C, port=port, timeout=0.3, retries=0)
+    client = ask(agent, V2C, port=port, timeout=0.08, retries=0)
     cells = await client.bulk([DEVICE_POWER[:-1]], COLUMNS)
     proxy.stop()
     assert len(cells) == 73
@@ -112,9 +112,9 @@ async def test_set_is_sent_once(start_agent: StartAgent, ask: AskAgent) -> None:
         await ask(agent).set(oid("1.3.6.1.2.1.1.3.0"), 1)
 
 
-async def test_refusals_are_told_apart(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_refusals_are_told_apart(shared_agent: StartAgent, ask: AskAgent) -> None:
     """What the agent has against a user is raised by name, after a few tries."""
-    agent = await start_agent(rpdu2())
+    agent = await shared_agent(rpdu2())
     for changed, reason in (
         ({"username": "nobody"}, AuthFailure.UNKNOWN_USER),
         ({"auth_key": "not this one"}, AuthFailure.WRONG_DIGEST),

@@ -114,10 +114,10 @@ async def test_another_pdu_in_its_place(
 
 
 async def test_replacement_that_has_an_entry(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """A PDU is not taken over twice, and an entry that is gone not at all."""
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
     entry = await set_up(pdu_entry(agent, "ZA0000000000"))
     assert entry.state is ConfigEntryState.SETUP_RETRY
     pdu_entry(agent, SERIAL).add_to_hass(hass)
@@ -133,10 +133,10 @@ async def test_replacement_that_has_an_entry(
 
 
 async def test_replacement_of_an_entry_that_never_loaded(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """Confirming loads an entry that waits for its next try."""
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
     entry = await set_up(pdu_entry(agent, "ZA0000000000"))
     flow = PduReplacedRepairFlow(entry.entry_id, SERIAL, "AP8659")
     flow.hass = hass
@@ -174,10 +174,10 @@ async def test_refused_once_and_then_let_in(
 
 
 async def test_refused_at_the_start(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """Wrong credentials at the start ask the user at once, after a second try."""
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
     entry = await set_up(pdu_entry(agent, SERIAL, replace(V3, username="nobody")))
     assert entry.state is ConfigEntryState.SETUP_ERROR
     assert len(reauths(hass)) == 1
@@ -199,10 +199,10 @@ async def test_changed_privacy_key_is_found_out(
 
 
 async def test_silence_alone_is_never_a_reauth(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """An agent that is reachable but answers nothing keeps its credentials."""
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
     proxy = UdpProxy(target=("127.0.0.1", agent.port))
     port = await proxy.start()
     entry = await set_up(pdu_entry(agent, SERIAL, V2C, port=port))
@@ -278,12 +278,12 @@ async def test_energy_goes_on_after_a_reset_and_a_restart(
 async def test_unknown_pdu(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
 ) -> None:
     """A PDU without a profile says what it saw, and shows it in the diagnostics."""
     await async_setup_component(hass, "diagnostics", {})
-    agent = await start_agent(unknown())
+    agent = await shared_agent(unknown())
     entry = await set_up(pdu_entry(agent, "02:00:00:aa:bb:cc"))
     assert entry.state is ConfigEntryState.LOADED
     issue = ir.async_get(hass).async_get_issue(DOMAIN, f"pdu_unknown_{entry.entry_id}")
@@ -303,12 +303,12 @@ async def test_unknown_pdu(
 async def test_diagnostics_hide_what_opens_the_pdu(
     hass: HomeAssistant,
     hass_client: ClientSessionGenerator,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
 ) -> None:
     """Diagnostics hold the readings, and neither passphrase nor serial number."""
     await async_setup_component(hass, "diagnostics", {})
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
     entry = await set_up(pdu_entry(agent, SERIAL, V3))
     found = await get_diagnostics_for_config_entry(hass, hass_client, entry)
     assert found["data"]["modules"][0]["power"] == 1140  # type: ignore[index, call-overload]
@@ -353,12 +353,12 @@ async def test_devices_that_are_gone_can_be_deleted(
 
 async def test_library_that_cannot_be_installed(
     hass: HomeAssistant,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the library the entry tries again later."""
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
 
     async def missing(*_: object) -> None:
         raise RequirementMissingError(PYSNMP, OSError("no network"))
@@ -372,7 +372,7 @@ async def test_library_that_cannot_be_installed(
 
 async def test_thread_lives_as_long_as_the_entries(
     hass: HomeAssistant,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -380,7 +380,7 @@ async def test_thread_lives_as_long_as_the_entries(
     monkeypatch.setattr(
         "custom_components.rackwatt.pdu.snmp_thread.SnmpThread", SnmpThread
     )
-    agent = await start_agent(TREE)
+    agent = await shared_agent(TREE)
     entry = await set_up(pdu_entry(agent, SERIAL))
     other = await set_up(pdu_entry(agent, None))
     named = [thread.name for thread in threading.enumerate()]

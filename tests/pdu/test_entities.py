@@ -48,12 +48,12 @@ def state(hass: HomeAssistant, entity_id: str) -> str | None:
 
 async def test_everything_of_a_metered_pdu(
     hass: HomeAssistant,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
     entity_registry: er.EntityRegistry,
 ) -> None:
     """Device, phase, banks, outlets, probe and contact have their entities."""
-    agent = await start_agent(pdu_trees.rpdu2(outlets=3))
+    agent = await shared_agent(pdu_trees.rpdu2(outlets=3))
     await set_up(pdu_entry(agent, SERIAL, V3))
     for entity_id, value in {
         "sensor.rack_left_power": "1140",
@@ -100,10 +100,10 @@ async def test_everything_of_a_metered_pdu(
 
 
 async def test_devices(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """A chain is one device a module, with outlets as devices below them."""
-    agent = await start_agent(pdu_trees.rpdu2(outlets=2, guests=("ZA1700000099",)))
+    agent = await shared_agent(pdu_trees.rpdu2(outlets=2, guests=("ZA1700000099",)))
     entry = await set_up(pdu_entry(agent, SERIAL))
     host = device_of(hass, entry, SERIAL)
     assert host is not None
@@ -123,10 +123,10 @@ async def test_devices(
 
 
 async def test_estimate_is_called_one(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """Power that the PDU does not measure says so in its name."""
-    agent = await start_agent(pdu_trees.rpdu())
+    agent = await shared_agent(pdu_trees.rpdu())
     await set_up(pdu_entry(agent, "ZA0500000002"))
     assert state(hass, "sensor.rack_old_power_estimate") == "667"
     assert state(hass, "sensor.rack_old_power") is None
@@ -196,14 +196,14 @@ async def act(hass: HomeAssistant, domain: str, service: str, entity_id: str) ->
 )
 async def test_commands_that_fail(
     hass: HomeAssistant,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
     monkeypatch: pytest.MonkeyPatch,
     error: SnmpError,
     key: str,
 ) -> None:
     """What went wrong with a command is told as a sentence."""
-    agent = await start_agent(pdu_trees.rpdu2(outlets=1))
+    agent = await shared_agent(pdu_trees.rpdu2(outlets=1))
     entry = await set_up(pdu_entry(agent, SERIAL))
 
     async def fail(*_: object) -> None:
@@ -283,12 +283,12 @@ async def test_group_whose_outlet_is_gone(
 
 async def test_group_that_partly_fails(
     hass: HomeAssistant,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     set_up: SetUp,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One outlet that fails does not keep the others from being switched."""
-    agent = await start_agent(pdu_trees.rpdu2(outlets=2))
+    agent = await shared_agent(pdu_trees.rpdu2(outlets=2))
     entry = pdu_entry(agent, SERIAL)
     entry.subentries = MappingProxyType({"group1": group("1.1", "1.2")})  # type: ignore[misc]
     await set_up(entry)

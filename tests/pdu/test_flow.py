@@ -31,9 +31,9 @@ USER = {
 
 
 @pytest.fixture
-async def agent(start_agent: StartAgent) -> AsyncIterator[Snmpd]:
+async def agent(shared_agent: StartAgent) -> AsyncIterator[Snmpd]:
     """Start a PDU."""
-    return await start_agent(pdu_trees.rpdu2(outlets=2))
+    return await shared_agent(pdu_trees.rpdu2(outlets=2))
 
 
 def location(agent: Snmpd, version: str = "3") -> dict[str, Any]:
@@ -143,18 +143,18 @@ async def test_wrong_address(
 
 
 async def test_copy_credentials(
-    hass: HomeAssistant, start_agent: StartAgent, agent: Snmpd, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, agent: Snmpd, set_up: SetUp
 ) -> None:
     """The credentials of another PDU save typing, and are asked for where they fail."""
     entry = await set_up(pdu_entry(agent, SERIAL, V3))
-    other = await start_agent(pdu_trees.rpdu())
+    other = await shared_agent(pdu_trees.rpdu())
     result = await answer(
         hass, await start(hass), **location(other), copy_from=entry.entry_id
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY
     assert result["result"].unique_id == "ZA0500000002"
 
-    third = await start_agent(pdu_trees.raritan(), users=())
+    third = await shared_agent(pdu_trees.raritan(), users=())
     result = await answer(
         hass, await start(hass), **location(third), copy_from=entry.entry_id
     )
@@ -168,10 +168,10 @@ async def test_copy_credentials(
 
 
 async def test_unknown_pdu_is_added(
-    hass: HomeAssistant, start_agent: StartAgent
+    hass: HomeAssistant, shared_agent: StartAgent
 ) -> None:
     """A PDU without a profile gets an entry that says what was seen."""
-    agent = await start_agent(pdu_trees.unknown())
+    agent = await shared_agent(pdu_trees.unknown())
     result = await answer(hass, await start(hass), **location(agent, "2c"))
     result = await answer(hass, result, community=COMMUNITY)
     assert result["type"] is FlowResultType.CREATE_ENTRY
@@ -212,7 +212,7 @@ async def test_library_that_cannot_be_installed(
 
 
 async def test_reconfigure(
-    hass: HomeAssistant, agent: Snmpd, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, agent: Snmpd, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """Address and credentials are changed, but not to another PDU."""
     entry = await set_up(pdu_entry(agent, SERIAL, V2C))
@@ -222,7 +222,7 @@ async def test_reconfigure(
     assert result["reason"] == "reconfigure_successful"
     assert entry.data["version"] == "3"
 
-    other = await start_agent(pdu_trees.rpdu())
+    other = await shared_agent(pdu_trees.rpdu())
     result = await entry.start_reconfigure_flow(hass)
     result = await answer(hass, result, **location(other))
     result = await answer(hass, result, **USER)
@@ -329,11 +329,11 @@ async def test_outlet_group(hass: HomeAssistant, agent: Snmpd, set_up: SetUp) ->
 
 
 async def test_outlet_group_without_outlets(
-    hass: HomeAssistant, start_agent: StartAgent, set_up: SetUp
+    hass: HomeAssistant, shared_agent: StartAgent, set_up: SetUp
 ) -> None:
     """Without outlets, or without an answer, there is nothing to choose from."""
     tree = pdu_trees.rpdu2(switched=False, metered=False, guests=("ZA2",))
-    agent = await start_agent(tree)
+    agent = await shared_agent(tree)
     entry = await set_up(pdu_entry(agent, SERIAL))
     flows = hass.config_entries.subentries
     for reason in ("no_outlets", "not_loaded"):

@@ -48,15 +48,15 @@ class Path:
 @pytest.fixture(params=[V3, V2C], ids=["v3", "v2c"])
 async def path(
     request: pytest.FixtureRequest,
-    start_agent: StartAgent,
+    shared_agent: StartAgent,
     ask: AskAgent,
     snmp_thread: SnmpThread,
 ) -> AsyncIterator[Path]:
     """Lay a path to a PDU that is still good."""
     credentials: Credentials = request.param
-    agent = await start_agent(rpdu2(outlets=4))
+    agent = await shared_agent(rpdu2(outlets=2))
     proxy = UdpProxy(target=("127.0.0.1", agent.port), seed=7)
-    client = ask(agent, credentials, port=await proxy.start(), timeout=0.15, retries=4)
+    client = ask(agent, credentials, port=await proxy.start(), timeout=0.1, retries=4)
     profile = await identify(client, load_profiles())
     assert profile is not None
     yield Path(client, await survey(client, profile), proxy)
@@ -74,7 +74,7 @@ async def test_loss(path: Path) -> None:
 
 async def test_delay_and_reordering(path: Path) -> None:
     """Late, overtaking and repeated datagrams do not mix up answers."""
-    path.proxy.faults = Faults(delay=0.03, jitter=0.06, duplicate=0.3)
+    path.proxy.faults = Faults(delay=0.01, jitter=0.05, duplicate=0.3)
     found, failed = await path.read(5)
     assert failed == []
     assert all(pdu == path.structure.first for pdu in found)

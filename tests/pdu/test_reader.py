@@ -2,35 +2,23 @@
 
 import pytest
 
-from .conftest import V1, V2C, V3, AskAgent, StartAgent
-from custom_components.rackwatt.pdu.client import SnmpClient
+from .conftest import V1, V2C, V3, AskAgent, StartAgent, read
 from custom_components.rackwatt.pdu.credentials import Credentials
 from custom_components.rackwatt.pdu.identity import identity_of, module_id, read_agent
 from custom_components.rackwatt.pdu.message import oid
 from custom_components.rackwatt.pdu.models import Module, Outlet, Pdu, Probe, Role
-from custom_components.rackwatt.pdu.profile import Profile, load_profiles
-from custom_components.rackwatt.pdu.reader import Structure, identify, poll, survey
+from custom_components.rackwatt.pdu.profile import load_profiles
+from custom_components.rackwatt.pdu.reader import identify, poll
 from demo.rack import pdu_trees
 from demo.rack.pdu_trees import APC, RPDU, RPDU2, Tree, gauge, integer, rows, text
 
 
-async def read(client: SnmpClient) -> tuple[Profile, Structure, Pdu]:
-    """Identify, survey and poll."""
-    profile = await identify(client, load_profiles())
-    assert profile is not None
-    structure = await survey(client, profile)
-    reading = await poll(client, structure)
-    assert reading.stands
-    assert reading.pdu == structure.first
-    return profile, structure, reading.pdu
-
-
 @pytest.mark.parametrize("credentials", [V1, V2C, V3])
 async def test_metered_by_outlet(
-    start_agent: StartAgent, ask: AskAgent, credentials: Credentials
+    shared_agent: StartAgent, ask: AskAgent, credentials: Credentials
 ) -> None:
     """An APC that meters and switches each outlet, in every version of SNMP."""
-    client = ask(await start_agent(pdu_trees.rpdu2()), credentials)
+    client = ask(await shared_agent(pdu_trees.rpdu2()), credentials)
     profile, structure, pdu = await read(client)
     assert profile.key == "apc_rpdu2"
     module = pdu.modules[0]
@@ -63,9 +51,9 @@ async def test_metered_by_outlet(
     assert len(structure.commands) == 24 * 3 + 1
 
 
-async def test_poll_takes_few_messages(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_poll_takes_few_messages(shared_agent: StartAgent, ask: AskAgent) -> None:
     """A PDU with 24 outlets is polled with as few messages as its values fit in."""
-    client = ask(await start_agent(pdu_trees.rpdu2()), V3)
+    client = ask(await shared_agent(pdu_trees.rpdu2()), V3)
     _, structure, _ = await read(client)
     client.statistics.requests = 0
     await poll(client, structure)
@@ -73,10 +61,10 @@ async def test_poll_takes_few_messages(start_agent: StartAgent, ask: AskAgent) -
     assert client.statistics.requests == 3
 
 
-async def test_switched_without_meters(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_switched_without_meters(shared_agent: StartAgent, ask: AskAgent) -> None:
     """What a PDU lacks is not there, and not 0."""
     tree = pdu_trees.rpdu2(outlets=8, metered=False, probe=False)
-    _, _, pdu = await read(ask(await start_agent(tree)))
+    _, _, pdu = await read(ask(await shared_agent(tree)))
     assert len(pdu.outlets) == 8
     assert pdu.outlets[0] == Outlet(
         number=1, name="server-01", on=True, pending=False, bank=1
@@ -84,10 +72,10 @@ async def test_switched_without_meters(start_agent: StartAgent, ask: AskAgent) -
     assert pdu.probes == () == pdu.contacts
 
 
-async def test_chain(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_chain(shared_agent: StartAgent, ask: AskAgent) -> None:
     """Rows of a chain go to their module by its number, not by the row's index."""
     tree = pdu_trees.rpdu2(outlets=8, guests=("ZA1700000099",))
-    client = ask(await start_agent(tree))
+    client = ask(await shared_agent(tree))
     profile, structure, pdu = await read(client)
     assert [module.serial for module in pdu.modules] == ["ZA1700000001", "ZA1700000099"]
     assert [outlet.key for outlet in pdu.outlets][7:9] == [(1, 8), (2, 1)]
@@ -100,9 +88,9 @@ async def test_chain(start_agent: StartAgent, ask: AskAgent) -> None:
     assert module_id(identity.unique_id, pdu, 2) == "ZA1700000099"
 
 
-async def test_first_generation(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_first_generation(shared_agent: StartAgent, ask: AskAgent) -> None:
     """An old APC numbers states and loads otherwise, and only estimates power."""
-    client = ask(await start_agent(pdu_trees.rpdu()), V1)
+    client = ask(await shared_agent(pdu_trees.rpdu()), V1)
     profile, structure, pdu = await read(client)
     assert profile.key == "apc_rpdu"
     module = pdu.modules[0]
@@ -122,35 +110,6 @@ async def test_first_generation(start_agent: StartAgent, ask: AskAgent) -> None:
     assert [outlet.on for outlet in pdu.outlets] == [True] * 8
     assert pdu.outlets[0].current is None
     assert structure.commands[Role.OUTLET, (1, 8), "cycle"].value == 3
-
-
-async def test_raritan(start_agent: StartAgent, ask: AskAgent) -> None:
-    """A Raritan is read by its own decimals, and never walked."""
-    client = ask(await start_agent(pdu_trees.raritan()))
-    profile, structure, pdu = await read(client)
-    assert profile.key == "raritan_px"
-    module = pdu.modules[0]
-    assert (module.power, module.current, module.power_factor) == (1665, 7.467, 0.98)
-    assert (module.energy, module.frequency) == (74_057_676, 50.0)
-    assert module.firmware == "4.2.0.5-50274"
-    assert (pdu.banks[0].current, pdu.banks[0].overload_limit) == (4.85, 12.8)
-    outlet = pdu.outlets[1]
-    assert (outlet.name, outlet.on, outlet.power) == ("node-02", True, 26)
-    assert (outlet.current, outlet.energy) == (0.114, 1_002_468)
-    assert pdu.probes[0].temperature == 23.1
-    assert structure.commands[Role.OUTLET, (1, 2), "off"].value == 0
-    assert client.statistics.requests < 25
-
-
-async def test_raritan_sensor_that_is_not_available(
-    start_agent: StartAgent, ask: AskAgent
-) -> None:
-    """A sensor that the PDU marks as not available is not there, though it reads 0."""
-    tree = pdu_trees.raritan(outlets=2)
-    tree[f"{pdu_trees.RARITAN}.5.4.3.1.2.1.1.5"] = integer(2)
-    tree[f"{pdu_trees.RARITAN}.5.4.3.1.4.1.1.5"] = gauge(0)
-    _, _, pdu = await read(ask(await start_agent(tree)))
-    assert [outlet.power for outlet in pdu.outlets] == [None, 26]
 
 
 def newer_card_of_older_pdu() -> Tree:
@@ -195,34 +154,6 @@ async def test_newer_card_falls_back_on_older_tables(
     assert (command.target, command.value) == (oid(f"{APC}.4.4.2.1.3.1"), 3)
 
 
-async def test_padding_rows_are_skipped(start_agent: StartAgent, ask: AskAgent) -> None:
-    """The APDU10xxx pads its tables to 64 rows with blank ones of number 0."""
-    base = f"{APC}.32"
-    tree = pdu_trees.system("apcpdu", base, "cpdu", "00:c0:b7:01:02:03")
-    tree |= {
-        f"{base}.1.2.1.11.1": text("APDU10150SM"),
-        f"{base}.1.2.1.12.1": text("5A1234Y56789"),
-        f"{base}.2.4.1.3.1": integer(5),
-        f"{base}.2.4.1.4.1": integer(258),
-        f"{base}.2.4.1.9.1": integer(7918),
-    }
-    for row in range(1, 65):
-        real = row <= 4
-        tree |= {
-            f"{base}.5.4.1.2.1.{row}": integer(row if real else 0),
-            f"{base}.5.4.1.3.1.{row}": text("OUTLET" if real else "        "),
-            f"{base}.5.4.1.4.1.{row}": integer(1 if real and row != 3 else 0),
-            f"{base}.5.9.1.2.1.{row}": integer(row if real else 0),
-            f"{base}.5.9.1.5.1.{row}": integer(28 if real else 0),
-            f"{base}.5.9.1.6.1.{row}": integer(57 if real else 0),
-        }
-    profile, _, pdu = await read(ask(await start_agent(tree)))
-    assert profile.key == "apc_cpdu"
-    assert (pdu.modules[0].load_state, pdu.modules[0].energy) == ("normal", 791_800)
-    assert [outlet.on for outlet in pdu.outlets] == [True, True, False, True]
-    assert pdu.outlets[0].current == 0.28
-
-
 async def test_table_that_grows_or_shrinks_is_noticed(
     start_agent: StartAgent, ask: AskAgent
 ) -> None:
@@ -255,9 +186,9 @@ async def test_values_that_cannot_be_are_counted(
     assert reading.pdu.implausible == 2
 
 
-async def test_unknown_family(start_agent: StartAgent, ask: AskAgent) -> None:
+async def test_unknown_family(shared_agent: StartAgent, ask: AskAgent) -> None:
     """No profile is pressed on a PDU that has none of its tables."""
-    client = ask(await start_agent(pdu_trees.unknown()))
+    client = ask(await shared_agent(pdu_trees.unknown()))
     assert await identify(client, load_profiles()) is None
 
 
@@ -270,11 +201,11 @@ async def test_unknown_family(start_agent: StartAgent, ask: AskAgent) -> None:
     ],
 )
 async def test_identity(
-    start_agent: StartAgent, ask: AskAgent, serial: str, unique_id: str
+    shared_agent: StartAgent, ask: AskAgent, serial: str, unique_id: str
 ) -> None:
     """A card without a serial number is known by its network address."""
     tree = pdu_trees.rpdu2(serial=serial, outlets=1)
-    client = ask(await start_agent(tree))
+    client = ask(await shared_agent(tree))
     profile, _, pdu = await read(client)
     identity = identity_of(profile, pdu, await read_agent(client))
     assert identity.unique_id == unique_id
