@@ -18,8 +18,9 @@ def main() -> int:
     from demo.rack.clamps import clamp_bus  # noqa: PLC0415
 
     setattr(i2c, "open_node", clamp_bus())  # noqa: B010  (a function, to its module)
-    # From here on the integration is found in the configuration directory only
-    del sys.path[0]
+    # From here on integrations are found in the configuration directory only, where
+    # Rackwatt is a link to what was just imported
+    del sys.path[0], sys.modules["custom_components"]
     from homeassistant.__main__ import main as run  # noqa: PLC0415
 
     return run()
