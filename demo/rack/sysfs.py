@@ -6,6 +6,7 @@ been written and our end is closed. A writer finds it full, and waits until it h
 drained.
 """
 
+from abc import ABC, abstractmethod
 import asyncio
 from collections.abc import Awaitable, Callable
 import contextlib
@@ -75,7 +76,7 @@ class Pipe:
             self.descriptor = -1
 
 
-class Attribute:
+class Attribute(ABC):
     """One blocking file."""
 
     mask = IN_OPEN
@@ -92,13 +93,15 @@ class Attribute:
         self._pipes = [pipe for pipe in self._pipes if pipe.descriptor >= 0]
         self._pipes.append(Pipe(self))
 
+    @abstractmethod
     def prepare(self, pipe: Pipe) -> None:
         """Make a pipe block."""
 
+    @abstractmethod
     async def serve(self, pipe: Pipe) -> None:
         """Do what makes whoever has opened a pipe wait, then let him go on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self, pipe: Pipe) -> None:
         """Take what was written into a pipe."""
 
@@ -119,9 +122,17 @@ class Readable(Attribute):
         super().__init__(files, path)
 
     @override
+    def prepare(self, pipe: Pipe) -> None:
+        """Leave it as it is: an empty pipe blocks its reader by itself."""
+
+    @override
     async def serve(self, pipe: Pipe) -> None:
         """Write the answer."""
         os.write(pipe.descriptor, (await self._answer()).encode("latin-1"))
+
+    @override
+    def written(self, pipe: Pipe) -> None:
+        """Ignore it: nobody writes into it but we."""
 
 
 class Writable(Attribute):
